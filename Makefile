@@ -1,0 +1,42 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`. `make help` lists the rest.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+
+.PHONY: help setup demo test check unit stories pins clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(STAMP): deploy/requirements-dev.txt pyproject.toml deploy/bootstrap.sh
+	@deploy/bootstrap.sh
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r deploy/requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+setup: $(STAMP)  ## .venv with pinned dependencies, and what the machine lacks (nginx, redis, prometheus, alertmanager, chromium)
+	@deploy/bootstrap.sh --quiet
+
+demo: setup  ## the whole of Ferry on this machine, and a page that looks like Slack
+	@$(BIN)/ferry playground
+
+check: setup  ## format, lint, types, import order: seconds
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache | tail -n 12
+
+test: check  ## check, then every test
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup tests
+
+pins:  ## resolve the dependencies anew (writes deploy/requirements*.txt)
+	@for pair in "requirements-agent:" "requirements:--extra bot" "requirements-dev:--extra bot --extra dev"; do \
+	  $(BIN)/pip-compile --quiet $${pair#*:} --strip-extras --generate-hashes --no-header --no-emit-index-url \
+	    --no-emit-trusted-host --no-emit-find-links --no-emit-options --no-annotate --allow-unsafe --upgrade \
+	    --output-file deploy/$${pair%%:*}.txt pyproject.toml; done
+
+clean:  ## remove what setup and the tests left
+	@rm -rf $(VENV) *.egg-info .mypy_cache .ruff_cache .hypothesis build

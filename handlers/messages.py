@@ -1,0 +1,1 @@
+"""Typed messages: every stimulus becomes one of these before anything is decided."""

@@ -1,0 +1,8 @@
+"""The laptop's Kubernetes API server: the same refusals, conflicts and limits as a real one, kept in memory.
+
+`server` is the front door (HTTP or HTTPS); `objects` is the API's meaning without HTTP and can be tested alone; `store` keeps
+versions and tells watchers. Nothing here knows Ferry, and nothing outside the playground and the tests may import it.
+
+What it leaves out on purpose: admission webhooks, quotas, conversion between API versions, protobuf, controllers (the miniature
+kubelet beside it plays those) and everything about nodes. `kubectl apply`, `patch`, `get`, `edit`, `delete`, `create token` work.
+"""

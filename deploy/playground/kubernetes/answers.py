@@ -1,7 +1,7 @@
 """One request, answered: authorised, read, handed to the semantic core, and encoded."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from deploy.playground.kubernetes import bodies, failures, kinds, lists, reviews, scale, selectors
 from deploy.playground.kubernetes.deletion import Options
@@ -26,9 +26,12 @@ class Call:
     agent: str
     body: bytes
 
+    warnings: list[str] = field(default_factory=list)
+
     def asked(self, options_kind: str, *, is_apply: bool = False) -> Asked:
         """How this write is asked for."""
-        return bodies.asked(self.query, user=self.user.name, agent=self.agent, options_kind=options_kind, is_apply=is_apply)
+        asked = bodies.asked(self.query, user=self.user.name, agent=self.agent, options_kind=options_kind, is_apply=is_apply)
+        return replace(asked, warnings=self.warnings)
 
 
 class Answers:
@@ -72,6 +75,8 @@ class Answers:
     def answer(self, call: Call, selection: Selection) -> tuple[int, Json]:
         """HTTP status and body for everything but a watch."""
         target = call.target
+        if len(call.body) > bodies.MOST_STORED_BYTES:
+            raise failures.internal("etcdserver: request is too large")
         if not target.kind.stored:
             return 201, reviews.answer(
                 target.kind, bodies.item(call.body, call.media), call.user, rules=self._rules, tokens=self._tokens

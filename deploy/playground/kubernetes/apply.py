@@ -29,6 +29,23 @@ def applied(kind: Kind, live: Json, wanted: Json, manager: Manager, *, force: bo
     return merged, owners
 
 
+def check_keys(kind: Kind, wanted: Any, path: list_shapes.Path = ()) -> None:
+    """Raises 500 (as the real server does) for a keyed list whose items lack a key field or share a key."""
+    if isinstance(wanted, dict):
+        for name, value in wanted.items():
+            check_keys(kind, value, (*path, name))
+    elif isinstance(wanted, list):
+        shape = list_shapes.list_shape(kind, path)
+        keys = [list_shapes.item_key(shape, item) for item in wanted] if shape.keys else []
+        if None in keys or len(set(keys)) != len(keys):
+            told = f"failed to create typed patch object ({kind.api_version}, Kind={kind.kind}): .{'.'.join(path)}"
+            raise failures.ApiFailure(
+                500, "", f"{told}: duplicate entries for a key, or an item without its key fields {shape.keys}"
+            )
+        for item in wanted:
+            check_keys(kind, item, path)
+
+
 def _contested(owners: Owners, had: dict[Steps, Any], wants: dict[Steps, Any], manager: Manager) -> Owners:
     contested: Owners = {}
     for other, paths in owners.items():
@@ -92,11 +109,6 @@ def _merged_items(
     kind: Kind, live: list[Any], wanted: list[Any], path: list_shapes.Path, shape: list_shapes.ListShape
 ) -> list[Any]:
     new = {list_shapes.item_key(shape, item): item for item in wanted}
-    if len(new) != len(wanted) or None in new:
-        dotted = "." + ".".join(path)
-        told = f"failed to create typed patch object ({kind.api_version}, Kind={kind.kind})"
-        why = f"duplicate entries or missing key fields ({', '.join(shape.keys)}) in an associative list"
-        raise failures.ApiFailure(500, "", f"{told}: {dotted}: {why}")
     result = []
     known = set()
     for item in live:

@@ -6,13 +6,14 @@ from typing import Any
 import orjson
 import yaml
 
-from deploy.playground.kubernetes import failures, patches, strategic
+from deploy.playground.kubernetes import failures, patches, protobuf, strategic
 from deploy.playground.kubernetes.deletion import Options
 from deploy.playground.kubernetes.failures import ApiFailure, Causes
 from deploy.playground.kubernetes.journal import Asked
 from deploy.playground.kubernetes.kinds import Json, Kind
 
 MOST_BYTES = 3 * 1024 * 1024
+MOST_STORED_BYTES = 3 * 512 * 1024  # what etcd takes in one request
 
 JSON, YAML = "application/json", "application/yaml"
 MERGE, JSON_PATCH = "application/merge-patch+json", "application/json-patch+json"
@@ -43,6 +44,8 @@ def decoded(raw: bytes, media: str) -> Any:
             return yaml.load(raw, Loader=_PlainLoader)  # noqa: S506 - derives from the safe loader
         except yaml.YAMLError as error:
             raise failures.bad_request(f"error decoding YAML: {error}") from error
+    if media == protobuf.MEDIA:
+        return protobuf.decoded(raw)
     raise failures.unsupported_media(f"{JSON}, {YAML}")
 
 
@@ -79,8 +82,11 @@ def asked(query: Mapping[str, str], *, user: str, agent: str, options_kind: str,
         causes.forbidden("force", "may not be specified for non-apply patch")
     if len(manager) > 128:
         causes.too_long("fieldManager", 128)
+    validation = query.get("fieldValidation", "")
+    if validation not in {"", "Ignore", "Warn", "Strict"}:
+        causes.unsupported("fieldValidation", validation, ["Ignore", "Strict", "Warn"])
     causes.refuse_if_any()
-    return Asked(user, manager or agent.partition("/")[0][:128] or "unknown", dry_run == "All")
+    return Asked(user, manager or agent.partition("/")[0][:128] or "unknown", dry_run == "All", validation)
 
 
 def deletion(raw: bytes, media: str, query: Mapping[str, str]) -> tuple[Options, bool]:

@@ -26,21 +26,12 @@ def _maps(owner: Json, name: str) -> Iterable[Json]:
     return [item for item in owner.get(name) or () if isinstance(item, dict)]
 
 
-def _text_values(item: Json) -> None:
-    # A null value in a map of strings is stored as an empty string, as the real one does.
-    for section in ("data", "binaryData"):
-        values = item.get(section)
-        if isinstance(values, dict):
-            item[section] = {key: "" if value is None else value for key, value in values.items()}
-
-
 def _secret(item: Json) -> None:
     _defaults(item, type="Opaque")
     plain = item.pop("stringData", None)
     if plain:
         encoded = {key: base64.b64encode(str(value).encode()).decode() for key, value in plain.items()}
         item["data"] = {**(item.get("data") or {}), **encoded}
-    _text_values(item)
 
 
 def _service(item: Json) -> None:
@@ -211,7 +202,6 @@ def _endpoints(item: Json) -> None:
 
 
 _FILLERS: dict[str, Callable[[Json], None]] = {
-    "ConfigMap": _text_values,
     "Secret": _secret,
     "Service": _service,
     "Pod": _pod,

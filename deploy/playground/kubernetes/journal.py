@@ -1,7 +1,7 @@
 """Every committed write, in order: what the invariant checker reads afterwards."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from deploy.playground.kubernetes.kinds import Json, Kind
@@ -10,11 +10,14 @@ from deploy.playground.kubernetes.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """How a write was asked for: by which user, under which field manager, and whether it is only a rehearsal."""
+    """How a write was asked for: by which user, under which field manager, whether it is only a rehearsal, and how strictly
+    unknown fields are taken. `warnings` collects what the writer is told beside the answer."""
 
     user: str
     manager: str = "unknown"
     dry_run: bool = False
+    validation: str = ""
+    warnings: list[str] = field(default_factory=list, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ class Objects:
 
     def create(self, kind: Kind, namespace: str, body: Json, asked: Asked) -> Json:
         """Creates an object. Raises 404 for a missing namespace, 409 when the name is taken, 422 when it is invalid."""
-        item = self._new(kind, namespace, body)
+        item = self._new(kind, namespace, body, asked)
         self._fill(kind, item, live=None)
         manager = ownership.Manager(asked.manager, ownership.UPDATE, "", kind.api_version)
         owners = ownership.updated({}, kind, before=None, after=item, manager=manager)
@@ -46,7 +46,7 @@ class Objects:
         self, kind: Kind, namespace: str, name: str, body: Json, asked: Asked, *, subresource: str = ""
     ) -> tuple[Json, bool]:
         """PUT. Returns the object and whether it was created. Raises 409 for an older resourceVersion."""
-        body = validation.named(kind, namespace, body, name=name)
+        body = validation.named(kind, namespace, body, asked, name=name)
         live = self.store.get(kind, (namespace, name))
         if live is None:
             if not kind.create_on_update or subresource:
@@ -70,16 +70,17 @@ class Objects:
             causes = Causes(kind, name)
             causes.invalid("metadata.name", proposed.get("metadata", {}).get("name"), "field is immutable")
             causes.refuse_if_any()
-        proposed = validation.named(kind, namespace, proposed, name=name)
+        proposed = validation.named(kind, namespace, proposed, asked, name=name)
         return self._update(kind, live, proposed, asked, verb="patch", subresource=subresource)
 
     def apply(
         self, kind: Kind, namespace: str, name: str, body: Json, asked: Asked, *, force: bool, subresource: str = ""
     ) -> tuple[Json, bool]:
         """Server-side apply. Returns the object and whether it was created. Raises 409 naming the owners of contested fields."""
-        body = validation.named(kind, namespace, body, name=name)
+        body = validation.named(kind, namespace, body, asked, name=name, applying=True)
         if body["metadata"].get("managedFields"):
             raise failures.bad_request("metadata.managedFields must be nil")
+        apply.check_keys(kind, body)
         manager = ownership.Manager(asked.manager, ownership.APPLY, subresource, kind.api_version)
         live = self.store.get(kind, (namespace, name))
         if live is None:
@@ -87,7 +88,7 @@ class Objects:
                 raise failures.not_found(kind, name)
             if body["metadata"].get("uid"):
                 raise failures.conflict(kind, name, f"uid mismatch: the provided object specified uid {body['metadata']['uid']}")
-            item = self._new(kind, namespace, body)
+            item = self._new(kind, namespace, body, asked)
             owned = set(ownership.leaves(kind, item))
             self._fill(kind, item, live=None)
             ownership.write(item, {manager: owned}, now=timestamp())
@@ -103,8 +104,8 @@ class Objects:
         placed = {**pod, "spec": {**pod["spec"], "nodeName": node}}
         return self.journal.put(kinds.POD, placed, asked=asked, verb="create", subresource="binding")
 
-    def _new(self, kind: Kind, namespace: str, body: Json) -> Json:
-        item = validation.named(kind, namespace, body)
+    def _new(self, kind: Kind, namespace: str, body: Json, asked: Asked) -> Json:
+        item = validation.named(kind, namespace, body, asked)
         metadata = item["metadata"]
         if metadata.get("resourceVersion"):
             raise failures.bad_request("resourceVersion should not be set on objects to be created")

@@ -165,7 +165,11 @@ class KubernetesStandIn:
             raise failures.too_large(bodies.MOST_BYTES) from error
         media = request.headers.get("Content-Type", "").partition(";")[0].strip()
         call = Call(target, user, request.query, media, request.headers.get("User-Agent", ""), body)
-        return _encoded(*self._answers.answer(call, selection))
+        code, answer = self._answers.answer(call, selection)
+        response = _encoded(code, answer)
+        for warning in call.warnings:
+            response.headers.add("Warning", "299 - " + orjson.dumps(warning).decode())
+        return response
 
     async def _stream(self, request: web.Request, wish: Wish) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "application/json"})

@@ -2,18 +2,21 @@
 
 from collections.abc import Callable
 
-from deploy.playground.kubernetes import failures, kinds, names, workload_rules
+from deploy.playground.kubernetes import failures, kinds, names, schemas, workload_rules
 from deploy.playground.kubernetes.failures import Causes
+from deploy.playground.kubernetes.journal import Asked
 from deploy.playground.kubernetes.kinds import Json, Kind
 
 MOST_ANNOTATION_BYTES = 256 * 1024
 MOST_MAP_BYTES = 1024 * 1024
 
 
-def named(kind: Kind, namespace: str, body: Json, *, name: str = "") -> Json:
-    """A copy of a request's body with its kind, namespace and name settled. Raises 400 when they contradict the URL."""
+def named(kind: Kind, namespace: str, body: Json, asked: Asked, *, name: str = "", applying: bool = False) -> Json:
+    """A tidy copy of a request's body with its kind, namespace and name settled. Raises 400 when they contradict the URL."""
     _check_kind(kind, body)
-    metadata = _typed_metadata(kind, body)
+    settled, warnings = schemas.settle(kind, body, validation=asked.validation, applying=applying)
+    asked.warnings.extend(warnings)
+    metadata = settled.get("metadata") or {}
     if name and metadata.get("name") not in {None, "", name}:
         why = f"the name of the object ({metadata['name']}) does not match the name on the URL ({name})"
         raise failures.bad_request(why)
@@ -26,22 +29,7 @@ def named(kind: Kind, namespace: str, body: Json, *, name: str = "") -> Json:
         metadata["namespace"] = namespace
     else:
         raise failures.bad_request("the namespace of the provided object does not match the namespace sent on the request")
-    return {**body, "apiVersion": kind.api_version, "kind": kind.kind, "metadata": metadata}
-
-
-def _typed_metadata(kind: Kind, body: Json) -> Json:
-    metadata = body.get("metadata") or {}
-    if not isinstance(metadata, dict):
-        raise _wrong_type(kind, "metadata", "v1.ObjectMeta", metadata)
-    for field in ("name", "namespace", "generateName", "resourceVersion", "uid"):
-        if not isinstance(metadata.get(field, ""), str | None):
-            raise _wrong_type(kind, f"metadata.{field}", "string", metadata[field])
-    for field in ("labels", "annotations"):
-        _text_map(kind, metadata.get(field), f"metadata.{field}")
-    if kind in {kinds.CONFIG_MAP, kinds.SECRET}:
-        for section in ("data", "binaryData", "stringData"):
-            _text_map(kind, body.get(section), section)
-    return dict(metadata)
+    return {**settled, "apiVersion": kind.api_version, "kind": kind.kind, "metadata": metadata}
 
 
 def _check_kind(kind: Kind, body: Json) -> None:
@@ -63,23 +51,6 @@ def check(kind: Kind, item: Json, live: Json | None, causes: Causes) -> None:
     rule = _RULES.get(kind.kind)
     if rule is not None and not kind.custom:
         rule(item, live, causes)
-
-
-def _text_map(kind: Kind, values: object, where: str) -> None:
-    if values is None:
-        return
-    if not isinstance(values, dict):
-        raise _wrong_type(kind, where, "map[string]string", values)
-    for value in values.values():
-        if value is not None and not isinstance(value, str):
-            raise _wrong_type(kind, where, "string", value)
-
-
-def _wrong_type(kind: Kind, where: str, wanted: str, value: object) -> failures.ApiFailure:
-    found = {bool: "bool", int: "number", float: "number", str: "string", list: "array", dict: "object"}.get(type(value), "null")
-    handled = f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}'
-    where = f"Go struct field {kind.kind}.{where} of type {wanted}"
-    return failures.bad_request(f"{handled}: json: cannot unmarshal {found} into {where}")
 
 
 def _metadata(kind: Kind, item: Json, live: Json | None, causes: Causes) -> None:

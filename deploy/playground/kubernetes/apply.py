@@ -121,7 +121,7 @@ def _merged_items(
 def _prune(kind: Kind, item: Json, paths: set[Steps], owners: Owners) -> None:
     """Removes fields that nobody wants any more. An item of a keyed list goes when nobody owns anything in it."""
     owned = set().union(*owners.values())
-    for path in sorted(paths, key=len, reverse=True):
+    for path in sorted(paths, key=len):  # an item before its fields: without its key it could not be found
         if path[-1].startswith("k:") and any(other[: len(path)] == path for other in owned):
             continue
         _drop(kind, item, path, ())

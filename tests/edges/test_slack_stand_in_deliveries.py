@@ -218,3 +218,29 @@ async def test_http_mode_offers_no_websocket(house: HttpHouse) -> None:
 async def test_nobody_at_the_address_is_a_refused_connection() -> None:
     async with SlackStandIn(request_url="http://127.0.0.1:9/slack/events") as slack:
         assert (await slack.driver.command(people.U_ANN, "/migrate status")).error == "connection_failed"
+
+
+async def test_a_repeated_event_says_so_in_its_headers(house: HttpHouse) -> None:
+    assert house.bot is not None
+    slack = house.bot.slack
+    slack.faults.duplicate_events()
+    ts = await slack.driver.mention(people.U_ANN, "status")
+    await slack.driver.wait_for(lambda: len(slack.driver.thread(people.C_MIGRATION, ts)) == 2)
+    assert house.bot.retries == [None, "1"]
+
+
+async def test_an_app_can_ask_not_to_get_a_failed_event_again() -> None:
+    async def refuse(_request: web.Request) -> web.Response:
+        return web.Response(status=500, headers={"X-Slack-No-Retry": "1"})
+
+    served = web.Application()
+    served.router.add_post("/slack/events", refuse)
+    runner = web.AppRunner(served, access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    async with SlackStandIn(request_url=f"http://127.0.0.1:{runner.addresses[0][1]}/slack/events") as slack:
+        await slack.driver.mention(people.U_ANN, "status")
+        await slack.driver.wait_for(lambda: [delivery.error for delivery in slack.deliveries] == ["http_error"])
+        await slack.driver.wait_for(lambda: slack._deliveries.idle)
+        assert len(slack.deliveries) == 1
+    await runner.cleanup()

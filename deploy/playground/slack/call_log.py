@@ -1,18 +1,20 @@
 """What went over the wire, both ways, with timing. The inspector shows it and tests assert on it."""
 
+import itertools
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 Json = dict[str, Any]
-KEPT = 5000
+KEPT = 2000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class ApiCall:
-    """One call of the Web API by the app; tokens are left out."""
+    """One call of the Web API by the app; tokens are left out. `number` counts up over both directions."""
 
+    number: int = 0
     at: float
     method: str
     arguments: Json
@@ -25,6 +27,7 @@ class ApiCall:
 class Delivery:
     """One payload sent to the app. `milliseconds` is None until the app acknowledged it, or the deadline passed."""
 
+    number: int = 0
     at: float
     kind: str
     summary: str
@@ -39,14 +42,17 @@ class Delivery:
 class CallLog:
     def __init__(self, notify: Callable[[], None]) -> None:
         self._notify = notify
+        self._numbers = itertools.count(1)
         self.calls: deque[ApiCall] = deque(maxlen=KEPT)
         self.deliveries: deque[Delivery] = deque(maxlen=KEPT)
 
     def called(self, call: ApiCall) -> None:
+        call.number = next(self._numbers)
         self.calls.append(call)
         self._notify()
 
     def sending(self, delivery: Delivery) -> Delivery:
+        delivery.number = next(self._numbers)
         self.deliveries.append(delivery)
         self._notify()
         return delivery

@@ -88,9 +88,12 @@ class Deliveries:
         entry.connection, answer = await self._courier.deliver(envelope)
         return answer
 
-    def publish(self, content: Json) -> None:
-        """An event, with its retries, in the background: whoever caused it does not wait for the app."""
-        event = payloads.event(content, event_id=f"Ev{uuid.uuid4().hex[:10].upper()}", at=self._clock.now())
+    def publish(self, content: Json, *, shared: bool = False) -> None:
+        """An event, with its retries, in the background: whoever caused it does not wait for the app.
+
+        `shared`: it happened in a channel that another company sees too.
+        """
+        event = payloads.event(content, event_id=f"Ev{uuid.uuid4().hex[:10].upper()}", at=self._clock.now(), shared=shared)
         self.in_background(self._publish(event))
 
     async def _publish(self, event: Json) -> None:
@@ -109,6 +112,11 @@ class Deliveries:
         task = asyncio.get_running_loop().create_task(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is on its way and no retry is waiting."""
+        return not self._background
 
     async def close(self) -> None:
         for task in list(self._background):

@@ -136,7 +136,8 @@ class Interactions:
         elif mentioned and not place.is_im and "app_mention" in self._app.events and "app_mentions:read" in self._app.scopes:
             # Where the app is not a member Slack offers to invite it; the app hears nothing.
             if place.has_bot:
-                self._sender.publish(payloads.message_event(message, kind="app_mention", channel=place, author=author))
+                event = payloads.message_event(message, kind="app_mention", channel=place, author=author)
+                self._sender.publish(event, shared=place.is_ext_shared)
             else:
                 posting.slackbot(
                     self._space,

@@ -4,8 +4,9 @@ Selectors for browser tests: combobox "You are"; textbox "Message" (and "Reply" 
 text (Send, Approve, Confirm, …); messages are `article`s named "Message from NAME"; "Only visible to you" with a button
 "Dismiss"; modals and confirm dialogs are `dialog`s named by their title; the app's tabs are `tab`s Home and Messages;
 channels are links in the navigation "Channels"; panels are the regions "Traffic", "Break things", "Simulate Slack",
-"Inspector"; the share of the new cluster is the `status` "Share of the new cluster"; the tour is the region "Tour",
-each step with a button "Put it in the composer".
+"Inspector"; the share of the new cluster is the `status` "Share of the new cluster"; knobs are `switch`es, comboboxes and
+buttons named by their label; the tour is the region "Tour" with the buttons "Put it in the composer", "Switch to Bob",
+"Switch to Ann", "Show the chart", "Show the knobs".
 """
 
 import asyncio
@@ -36,12 +37,14 @@ HEADERS = {
 BETWEEN_PICTURES = 0.04
 BETWEEN_FIGURES = 1.0
 LARGEST_REQUEST = 100_000
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class Page:
     def __init__(
         self,
         *,
+        address: str,
         space: workspace.Workspace,
         app: manifest.AppManifest,
         acts: page_acts.PageActs,
@@ -50,6 +53,7 @@ class Page:
         side: side_panel.SidePanel | None,
         socket_courier: sockets.SocketCourier | None,
     ) -> None:
+        self._address = address
         self._space = space
         self._app = app
         self._acts = acts
@@ -71,7 +75,7 @@ class Page:
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         """The page's websocket. Another site's script must not press buttons here, so the origin has to be our own."""
         origin = urlsplit(request.headers.get("Origin", ""))
-        if origin.netloc != request.host:
+        if origin.netloc != request.host or not self._is_our_name(origin.hostname or ""):
             raise web.HTTPForbidden(text="This websocket serves only the page that this server sent.")
         channel = web.WebSocketResponse(max_msg_size=LARGEST_REQUEST)
         await channel.prepare(request)
@@ -95,6 +99,10 @@ class Page:
                 task.cancel()
             await asyncio.gather(*painters, *running, return_exceptions=True)
         return channel
+
+    def _is_our_name(self, name: str) -> bool:
+        """On loopback only loopback's names: a foreign name that was made to point here is a foreign site all the same."""
+        return name in LOOPBACK or self._address not in LOOPBACK
 
     async def close(self) -> None:
         await asyncio.gather(*(channel.close() for channel in list(self._open)), return_exceptions=True)

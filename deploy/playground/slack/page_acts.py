@@ -3,13 +3,20 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from deploy.playground.slack import faults, interactions, page_state, records, workspace
+from deploy.playground.slack import call_log, faults, interactions, page_state, records, workspace
 
 Json = dict[str, Any]
 
 
 class PageActs:
-    def __init__(self, space: workspace.Workspace, acts: interactions.Interactions, knobs: faults.SlackFaults) -> None:
+    def __init__(
+        self,
+        space: workspace.Workspace,
+        acts: interactions.Interactions,
+        knobs: faults.SlackFaults,
+        log: call_log.CallLog,
+    ) -> None:
+        self._log = log
         self._space = space
         self._acts = acts
         self._faults = knobs
@@ -23,6 +30,7 @@ class PageActs:
             "dismiss": self._dismiss,
             "older": self._older,
             "simulate": self._simulate,
+            "detail": self._detail,
         }
 
     async def perform(self, viewer: str, asked: Json) -> Json:
@@ -87,6 +95,9 @@ class PageActs:
         if older is None:
             return {"error": "This message has no older version with buttons."}
         return {"message": page_state.message_as_seen(self._space, older)}
+
+    async def _detail(self, _viewer: str, asked: Json) -> Json:
+        return {"detail": page_state.detail(self._log, int(asked["number"]))}
 
     async def _simulate(self, _viewer: str, asked: Json) -> Json:
         what = str(asked["what"])

@@ -90,6 +90,7 @@ def wire(log: call_log.CallLog, knobs: faults.SlackFaults, *, connections: int, 
         "faults": knobs.active,
         "deliveries": [
             {
+                "number": entry.number,
                 "at": entry.at,
                 "kind": entry.kind,
                 "summary": entry.summary,
@@ -97,20 +98,29 @@ def wire(log: call_log.CallLog, knobs: faults.SlackFaults, *, connections: int, 
                 "via": entry.connection,
                 "ms": entry.milliseconds,
                 "error": entry.error,
-                "payload": entry.payload,
-                "ack": entry.ack,
             }
             for entry in list(log.deliveries)[-LOG_SHOWN:]
         ],
         "calls": [
             {
+                "number": call.number,
                 "at": call.at,
                 "method": call.method,
                 "status": call.status,
                 "ms": call.milliseconds,
                 "error": call.error,
-                "arguments": call.arguments,
             }
             for call in list(log.calls)[-LOG_SHOWN:]
         ],
     }
+
+
+def detail(log: call_log.CallLog, number: int) -> Json:
+    """What one line of the inspector hides. LookupError when the log has forgotten it."""
+    for entry in log.deliveries:
+        if entry.number == number:
+            return {"payload": entry.payload, "acknowledgement": entry.ack, "via": entry.connection}
+    for call in log.calls:
+        if call.number == number:
+            return {"arguments": call.arguments, "status": call.status, "error": call.error}
+    raise LookupError("the log has forgotten it")

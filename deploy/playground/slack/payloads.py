@@ -89,7 +89,7 @@ def shortcut(*, user: people.Person, callback_id: str, trigger_id: str, action_t
     return _interaction("shortcut", user) | {"callback_id": callback_id, "trigger_id": trigger_id, "action_ts": action_ts}
 
 
-def event(content: Json, *, event_id: str, at: float) -> Json:
+def event(content: Json, *, event_id: str, at: float, shared: bool) -> Json:
     return {
         "token": VERIFICATION_TOKEN,
         "team_id": people.TEAM_ID,
@@ -107,7 +107,7 @@ def event(content: Json, *, event_id: str, at: float) -> Json:
                 "is_enterprise_install": False,
             },
         ],
-        "is_ext_shared_channel": False,
+        "is_ext_shared_channel": shared,
         "event_context": event_id,
     }
 

@@ -66,7 +66,7 @@ DEFAULT_PEOPLE: Sequence[Person] = (
     Person(id=U_ANN, name="ann", real_name="Ann", role="requester"),
     Person(id=U_BOB, name="bob", real_name="Bob", role="approver"),
     Person(id=U_CAROL, name="carol", real_name="Carol", role="approver"),
-    Person(id=U_LI, name="lilei", real_name="李雷", role="requester, 中文", locale="zh-CN"),
+    Person(id=U_LI, name="lilei", real_name="Li Lei 李雷", role="reads Chinese", locale="zh-CN"),
     Person(id=U_GUEST, name="gus", real_name="Gus", role="guest", is_restricted=True),
     Person(id=U_STRANGER, name="sam", real_name="Sam", role="another company", team_id=OTHER_TEAM_ID, is_stranger=True),
 )

@@ -87,11 +87,8 @@ class SlackStandIn:
         self._response_urls = grants.ResponseUrls(self._now)
         self._sockets = sockets.SocketCourier(notify)
         self.faults.bind_sockets(hang_up=self._sockets.hang_up, drop=self._sockets.drop)
-        courier: couriers.Courier = self._sockets
-        if request_url is not None:
-            courier = signed_http.HttpCourier(request_url=request_url, secret=self.signing_secret, knobs=self.faults)
         self._deliveries = deliveries.Deliveries(
-            courier=courier,
+            courier=self._courier(request_url),
             time=self._now,
             log=self.log,
             knobs=self.faults,
@@ -100,23 +97,32 @@ class SlackStandIn:
         self._triggers = grants.Triggers(self._now)
         self._files = file_methods.FileMethods(self.space, lambda: self.url)
         self._api = self._web_api(app, socket_mode=request_url is None)
-        acts = interactions.Interactions(
+        acts = self._interactions(app)
+        self.driver = Driver(self.space, acts, bot_name=app.bot_name)
+        self._page = page.Page(
+            address=address,
+            space=self.space,
+            app=app,
+            acts=page_acts.PageActs(self.space, acts, self.faults, self.log),
+            log=self.log,
+            knobs=self.faults,
+            side=side,
+            socket_courier=self._sockets if request_url is None else None,
+        )
+
+    def _courier(self, request_url: str | None) -> couriers.Courier:
+        if request_url is None:
+            return self._sockets
+        return signed_http.HttpCourier(request_url=request_url, secret=self.signing_secret, knobs=self.faults)
+
+    def _interactions(self, app: manifests.AppManifest) -> interactions.Interactions:
+        return interactions.Interactions(
             space=self.space,
             sender=self._deliveries,
             app=app,
             triggers=self._triggers,
             response_urls=self._response_urls,
             response_address=lambda secret: f"{self.url}response/{secret}",
-        )
-        self.driver = Driver(self.space, acts, bot_name=app.bot_name)
-        self._page = page.Page(
-            space=self.space,
-            app=app,
-            acts=page_acts.PageActs(self.space, acts, self.faults),
-            log=self.log,
-            knobs=self.faults,
-            side=side,
-            socket_courier=self._sockets if request_url is None else None,
         )
 
     def _web_api(self, app: manifests.AppManifest, *, socket_mode: bool) -> web_api.WebApi:

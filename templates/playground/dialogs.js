@@ -15,6 +15,8 @@ export function dialog(title, content, footer, { onclose, kind = "" } = {}) {
   });
   byId("layers").append(box);
   box.showModal();
+  const first = box.querySelector(".dialog-body input, .dialog-body textarea, .dialog-body select");
+  (first || box.querySelector(".dialog-foot button:last-child"))?.focus();
   return box;
 }
 

@@ -16,11 +16,14 @@ export function showViews(stack) {
   const before = shown;
   shown = null;
   before?.box.close();
-  if (view) shown = { signature, box: modal(view, stack.length) };
+  if (!view) return;
+  const screen = viewScreen(view);
+  // What was typed and not yet sent survives an update of the same view, as far as its fields do.
+  if (before?.id === view.id) for (const [key, entry] of before.screen.values) screen.values.set(key, entry);
+  shown = { signature, id: view.id, screen, box: modal(view, screen, stack.length) };
 }
 
-function modal(view, depth) {
-  const screen = viewScreen(view);
+function modal(view, screen, depth) {
   const body = el("div", { class: "m-blocks" }, blocks(view.blocks, screen));
   const problem = el("div", { class: "b-error", role: "alert" });
   const submit = view.submit && el("button", { type: "submit", class: "btn primary" }, text(view.submit));

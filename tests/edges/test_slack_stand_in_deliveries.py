@@ -83,6 +83,18 @@ async def test_silence_becomes_operation_timeout_for_the_person_to_see() -> None
         await bot.close()
 
 
+async def test_a_command_held_up_beyond_the_deadline_reaches_the_app_all_the_same() -> None:
+    async with SlackStandIn(deadline=0.05) as slack:
+        bot = PongBot(slack)
+        await bot.connect()
+        slack.faults.slow_delivery(0.1)
+        assert (await slack.driver.command(people.U_ANN, "/migrate status")).error == "operation_timeout"
+        await slack.driver.wait_for(lambda: bot.heard == ["status"])
+        await slack.driver.wait_for(lambda: slack._deliveries.idle)
+        assert len(slack.driver.ephemerals(people.U_ANN)) == 1
+        await bot.close()
+
+
 async def test_without_a_connection_a_command_fails_at_once(slack: SlackStandIn) -> None:
     outcome = await slack.driver.command(people.U_ANN, "/migrate status")
     assert outcome.error == "dispatch_failed"

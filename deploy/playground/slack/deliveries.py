@@ -1,6 +1,7 @@
 """Sends payloads to the app: the deadline, the log, and for events the retries."""
 
 import asyncio
+import contextlib
 import time
 import uuid
 from collections.abc import Coroutine
@@ -12,6 +13,8 @@ from deploy.playground.slack import call_log, clock, couriers, faults, payloads
 Json = dict[str, Any]
 # After a failed event: at once, a minute later, five minutes later; then Slack gives up.
 RETRY_WAITS = (0.0, 60.0, 300.0)
+# How long something that is late already may still be on its way, in seconds.
+LATE_ARRIVAL = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,23 +71,30 @@ class Deliveries:
         return ack
 
     async def _within_deadline(self, envelope: couriers.Envelope, entry: call_log.Delivery, started: float) -> Ack:
-        sending = asyncio.create_task(self._send(envelope, entry))
+        delay = self._faults.delivery_delay()
+        sending = asyncio.create_task(self._send(envelope, entry, delay))
         too_late = asyncio.create_task(self._clock.sleep(self._deadline))
         try:
             await asyncio.wait({sending, too_late}, return_when=asyncio.FIRST_COMPLETED)
             if not sending.done():
+                if delay:
+                    # Held up on the way: it reaches the app all the same, after the person has given up on it.
+                    self.in_background(_arrive_late(sending))
+                else:
+                    sending.cancel()
                 return Ack(error="operation_timeout", payload=None, milliseconds=_since(started))
             answer = sending.result()
             return Ack(error="", payload=answer.payload, milliseconds=_since(started), no_retry=answer.no_retry)
         except couriers.NotDelivered as failed:
             return Ack(error=failed.reason, payload=None, milliseconds=_since(started), no_retry=failed.no_retry)
+        except asyncio.CancelledError:
+            sending.cancel()
+            raise
         finally:
-            for task in (sending, too_late):
-                task.cancel()
-            await asyncio.gather(sending, too_late, return_exceptions=True)
+            too_late.cancel()
 
-    async def _send(self, envelope: couriers.Envelope, entry: call_log.Delivery) -> couriers.Answer:
-        await self._clock.sleep(self._faults.delivery_delay())
+    async def _send(self, envelope: couriers.Envelope, entry: call_log.Delivery, delay: float) -> couriers.Answer:
+        await self._clock.sleep(delay)
         entry.connection, answer = await self._courier.deliver(envelope)
         return answer
 
@@ -127,3 +137,9 @@ class Deliveries:
 
 def _since(started: float) -> float:
     return (time.perf_counter() - started) * 1000
+
+
+async def _arrive_late(sending: asyncio.Task[couriers.Answer]) -> None:
+    with contextlib.suppress(couriers.NotDelivered, TimeoutError):
+        async with asyncio.timeout(LATE_ARRIVAL):
+            await sending

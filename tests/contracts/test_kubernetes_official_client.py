@@ -50,7 +50,7 @@ async def test_a_watch_follows_a_list(cluster: Cluster, api: client.ApiClient) -
     core: Any = client.CoreV1Api(api)  # answers may be plain dicts, whatever the annotations say
     version = (await core.list_namespaced_config_map(cluster.namespace)).metadata.resource_version
     await core.create_namespaced_config_map(cluster.namespace, {"metadata": {"name": "a"}})
-    stream = watch.Watch()
+    stream: Any = watch.Watch()  # type: ignore[no-untyped-call]  # this part of the client has no annotations
     follow = stream.stream(core.list_namespaced_config_map, cluster.namespace, resource_version=version, timeout_seconds=5)
     async for event in follow:
         assert (event["type"], event["object"].metadata.name) == ("ADDED", "a")

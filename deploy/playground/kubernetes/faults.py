@@ -79,7 +79,8 @@ class Faults:
         self.flowing.set()
 
     def hang(self, match: Match = EVERYTHING) -> Rule:
-        """Accepts and never answers. When the fault is removed, the waiting requests go on as if nothing had been."""
+        """Accepts and never answers. When the fault is removed, the waiting requests go on as if nothing had been; one whose
+        client gave up meanwhile may or may not be done, as with a real server (use `fail_after_commit` for a sure "done")."""
         rule = self._add(match, None)
         rule.released = asyncio.Event()
         return rule

@@ -105,7 +105,11 @@ class KubernetesStandIn:
         runner = web.AppRunner(application, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
         await runner.setup()
         site = web.TCPSite(runner, self._address, self._port, ssl_context=self._tls, reuse_address=True)
-        await site.start()
+        try:
+            await site.start()
+        except OSError:
+            await runner.cleanup()
+            raise
         if not self._port:
             self._port = runner.addresses[0][1]
         self._runner = runner

@@ -38,6 +38,13 @@ class Change:
             known = self._frames[as_type] = orjson.dumps({"type": as_type, "object": shown}) + b"\n"
         return known
 
+    def forget_frames(self) -> None:
+        """Frees the encoded lines; they are made again for whoever watches from that far back."""
+        self._frames.clear()
+
+
+# How many of a kind's newest changes stay encoded: watchers are rarely further behind, and objects may be large.
+_ENCODED = 32
 
 Listener = Callable[[Change], None]
 
@@ -142,6 +149,8 @@ class Store:
     def _tell(self, change: Change) -> None:
         past = self._past.setdefault(change.kind, deque())
         past.append(change)
+        if len(past) > _ENCODED:
+            past[-_ENCODED - 1].forget_frames()
         if len(past) > self._window:
             self._forgotten[change.kind] = past.popleft().version
         for listener in tuple(self._listeners.get(change.kind, {}).values()):

@@ -7,8 +7,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ["bot", "handlers", "k8s", "deploy", "templates"]
 SOURCES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
-FORBIDDEN_NAMES = set(
-    "utils helpers common misc base core manager engine processor impl types constants data info".split(),
+FORBIDDEN_NAMES = frozenset(
+    {"utils", "helpers", "common", "misc", "base", "core", "manager", "engine", "processor", "impl"}
+    | {"types", "constants", "data", "info"}
 )
 MOST_LINES_A_FILE = 400
 MOST_LINES_A_FUNCTION = 60

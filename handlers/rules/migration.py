@@ -1,0 +1,169 @@
+"""One service's migration as a value: where it stands, and the operation that is under way.
+
+Immutable; every change is a new value. `bot.store` and `handlers.operation_document` turn operations into JSON.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from handlers import messages
+from k8s import model
+
+
+class Phase(StrEnum):
+    """Where a service's migration stands. Before `applying` nothing in the cluster has changed."""
+
+    STEADY = "steady"  # no operation, no hold
+    HELD = "held"  # no operation, at least one hold stands: 100% old
+    PROPOSED = "proposed"  # waits for approval by another person
+    APPROVED = "approved"  # waits for the requester's confirmation (lowering starts here)
+    APPLYING = "applying"  # the record is being written
+    CONVERGING = "converging"  # the record is written; every agent must serve it
+    VERIFYING = "verifying"  # served everywhere; measured share, errors and latency are watched
+    REVERTING = "reverting"  # the lower exposure is being written back
+
+
+RUNNING = frozenset({Phase.APPLYING, Phase.CONVERGING, Phase.VERIFYING, Phase.REVERTING})
+
+
+class Kind(StrEnum):
+    RAISE = "raise"  # needs approval and confirmation
+    LOWER = "lower"  # needs one confirmation
+    RELEASE = "release"  # clears holds: a raise in kind
+
+
+class Outcome(StrEnum):
+    OPEN = "open"
+    DONE = "done"
+    REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
+    VOID = "void"  # the world moved on: drift, a hold, a lost store
+    REVERTED = "reverted"
+    FAILED = "failed"  # nothing was changed
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The exact frozen change. Whoever approves, approves its hash; anything that moves makes another plan.
+
+    `generation` and `before`: of the record it starts from (0, None: none yet). `wish`: the document's weight it will
+    overwrite. `clears`: holds it ends. `objects`: names of the objects touched with a hash of their specs.
+    `config_diff`: unified diff of the rendered nginx text.
+    """
+
+    service: str
+    kind: Kind
+    before: model.Exposure | None
+    after: model.Exposure
+    generation: int
+    wish: int
+    clears: tuple[str, ...] = ()
+    objects: tuple[tuple[str, str], ...] = ()
+    config_diff: str = ""
+
+    def as_document(self) -> dict[str, Any]:
+        return {
+            "service": self.service,
+            "kind": str(self.kind),
+            "before": self.before.as_document() if self.before else None,
+            "after": self.after.as_document(),
+            "generation": self.generation,
+            "wish": self.wish,
+            "clears": list(self.clears),
+            "objects": [list(pair) for pair in self.objects],
+            "config_diff": self.config_diff,
+        }
+
+    @property
+    def hash(self) -> str:
+        """SHA-256, hex, of the canonical JSON. Cards show the first 8 digits."""
+        text = json.dumps(self.as_document(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def from_weight(self) -> int:
+        return self.before.weight if self.before else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """`id` is consumed with the plan hash it names; `by` is a person other than the requester."""
+
+    id: str
+    by: str
+    shown: str
+    at: datetime
+    plan_hash: str
+    source: messages.Source = messages.Source.SLACK
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """The one message of an operation: channel and timestamp; empty until it was posted."""
+
+    channel: str = ""
+    ts: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One plan's life. `revision` grows by every change; buttons carry it, the store compares it.
+
+    `timeline`: (when, sentence) of everything that happened, the thread's content. `progress`: the newest sentence.
+    """
+
+    id: str
+    plan: Plan
+    requester: str
+    requester_shown: str
+    reason: str
+    requested_at: datetime
+    expires_at: datetime
+    phase: Phase
+    place: messages.Place = field(default_factory=messages.Place)
+    source: messages.Source = messages.Source.SLACK
+    approvals: tuple[Approval, ...] = ()
+    approvals_needed: int = 1
+    confirmed_at: datetime | None = None
+    generation: int = 0  # of the record this operation wrote; 0: not yet
+    outcome: Outcome = Outcome.OPEN
+    because: str = ""  # the sentence that goes with the outcome or the progress
+    rejected_by: str = ""
+    card: Card = field(default_factory=Card)
+    revision: int = 1
+    timeline: tuple[tuple[datetime, str], ...] = ()
+
+    def moved(self, **changes: Any) -> "Operation":
+        """A new value with these changes, one revision on."""
+        return replace(self, revision=self.revision + 1, **changes)
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """What `decide` looks at: the cluster's truth about a service, and its operation if one is under way.
+
+    `exposure`, `generation`: of the record in force. `wish`: the document's weight. `holds`: ids that stand, in the
+    cluster or reported by an agent. `latest`: the latest time anybody has seen; time never runs backwards.
+    `blockers`: sentences that forbid any raise now (alerts firing, no eyes, cluster not in sync, agents not adopted).
+    `trust`: the approval policy that applies.
+    """
+
+    service: str
+    phase: Phase
+    exposure: model.Exposure | None = None
+    generation: int = 0
+    wish: int = 0
+    holds: tuple[str, ...] = ()
+    operation: Operation | None = None
+    latest: datetime | None = None
+    blockers: tuple[str, ...] = ()
+    plan_now: Plan | None = None  # the same change planned again from the live cluster, for the drift check
+
+    @property
+    def weight(self) -> int:
+        return self.exposure.weight if self.exposure else 0

@@ -6,7 +6,7 @@ Immutable; every change is a new value. `bot.store` and `handlers.operation_docu
 import hashlib
 import json
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -137,10 +137,26 @@ class Operation:
     card: Card = field(default_factory=Card)
     revision: int = 1
     timeline: tuple[tuple[datetime, str], ...] = ()
+    kept: str = ""  # JSON object: fields that a newer version wrote and this one does not know; never dropped
 
     def moved(self, **changes: Any) -> "Operation":
         """A new value with these changes, one revision on."""
         return replace(self, revision=self.revision + 1, **changes)
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """The approval policy. `lasts`: how long a request stays open. `largest_step`: percent points one raise may add.
+
+    `approvers`: (from this weight on, so many distinct persons); the highest line that applies counts, never less than one.
+    """
+
+    lasts: timedelta = timedelta(hours=1)
+    approvers: tuple[tuple[int, int], ...] = ((0, 1),)
+    largest_step: int = 100
+
+    def persons(self, weight: int) -> int:
+        return max([1, *(persons for least, persons in self.approvers if weight >= least)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +166,7 @@ class Migration:
     `exposure`, `generation`: of the record in force. `wish`: the document's weight. `holds`: ids that stand, in the
     cluster or reported by an agent. `latest`: the latest time anybody has seen; time never runs backwards.
     `blockers`: sentences that forbid any raise now (alerts firing, no eyes, cluster not in sync, agents not adopted).
-    `trust`: the approval policy that applies.
+    For a proposal `plan_now` is the plan of what is proposed. `trust`: the approval policy that applies.
     """
 
     service: str
@@ -163,6 +179,9 @@ class Migration:
     latest: datetime | None = None
     blockers: tuple[str, ...] = ()
     plan_now: Plan | None = None  # the same change planned again from the live cluster, for the drift check
+    trust: Trust = field(default_factory=Trust)
+    still_firing: tuple[str, ...] = ()  # those of `holds` whose cause still fires: they cannot be released
+    last: Operation | None = None  # the newest decided operation: late clicks are answered from it
 
     @property
     def weight(self) -> int:

@@ -1,0 +1,116 @@
+"""The seams: what the use cases need of the outside, as Protocols of at most four methods.
+
+The edges satisfy them structurally and do not import this file. Errors of the cluster are `k8s.errors`.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Protocol
+
+from handlers import messages
+from handlers.rules import effects, migration
+from k8s import model, protocol, views
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """Aware UTC time."""
+
+    def monotonic(self) -> float:
+        """Seconds from an arbitrary start; never goes back."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+
+class Pending(Protocol):
+    """Operations under way, by service. Convenient, not needed for safety: it may come back empty, or old."""
+
+    async def load(self, service: str) -> migration.Operation | None:
+        """The service's operation, if one is stored."""
+
+    async def find(self, operation_id: str) -> migration.Operation | None:
+        """The operation with this id, whatever its service; decided ones for a while."""
+
+    async def save(self, operation: migration.Operation, expected_revision: int) -> bool:
+        """Store over exactly this revision (0: nothing may be there). False: somebody else was first, nothing is stored."""
+
+    async def drop(self, operation: migration.Operation) -> None:
+        """It is decided: no longer the service's operation. Twice is once."""
+
+
+class Seen(Protocol):
+    async def first_time(self, message_id: str) -> bool:
+        """True exactly once for each id, over all replicas, for as long as deliveries may repeat."""
+
+
+class Cluster(Protocol):
+    """The old cluster as the watches have it."""
+
+    def view(self) -> views.ClusterView:
+        """Everything, as of the last event; a value, at no cost."""
+
+    def service(self, name: str) -> views.ServiceView:
+        """One service; an empty view for one that nobody named."""
+
+    async def changed(self) -> None:
+        """Returns after the next change of the view."""
+
+
+class Records(Protocol):
+    async def write(self, change: views.RecordChange) -> protocol.Record:
+        """Revision, then record, by compare-and-set. Raises errors.Conflict; finding its own operation id is success."""
+
+    async def note(self, service: str, operation: Mapping[str, Any]) -> None:
+        """Sign and keep the operation's document beside the record."""
+
+    async def history(self, service: str) -> tuple[views.Revision, ...]:
+        """Newest first."""
+
+
+class Wishes(Protocol):
+    async def set_weight(self, service: str, weight: int, expected: int) -> None:
+        """Write the weight into `migration.yaml` over `expected`, comments kept. Raises errors.Conflict if a person edited it."""
+
+
+class Holds(Protocol):
+    async def place(self, hold: model.Hold) -> None:
+        """One merge patch; reads nothing first. The same id twice is once."""
+
+    async def remove(self, holds: tuple[model.Hold, ...]) -> None:
+        """Take the keys away after a signed record cleared their ids."""
+
+
+class Agents(Protocol):
+    async def push(self, hold: model.Hold) -> tuple[views.PushAnswer, ...]:
+        """To every agent at once, terminating ones too; one answer each."""
+
+    async def fleet(self) -> views.Fleet:
+        """Ask every agent what it serves and holds."""
+
+
+class Chat(Protocol):
+    async def show(self, operation: migration.Operation) -> migration.Card:
+        """Post the operation's card, or update it where it was posted."""
+
+    async def say(self, operation: migration.Operation, sentence: str) -> None:
+        """One line in the thread of its card."""
+
+    async def tell(self, person: messages.Person, place: messages.Place, text: str) -> None:
+        """For this person's eyes only, where they asked."""
+
+    async def page(self, service: str, sentence: str) -> None:
+        """Reach the people who must act now."""
+
+
+class AuditLog(Protocol):
+    async def record(self, event: effects.AuditEvent) -> None:
+        """Append to this replica's chain."""
+
+
+class Alerts(Protocol):
+    async def firing(self, service: str) -> tuple[messages.Alert, ...]:
+        """What fires for the service now. Raises when nobody can say: unknown is not quiet."""
+
+    async def blind(self) -> str:
+        """Why nobody watches (Watchdog missing, Alertmanager away), as one sentence; empty: eyes are open."""

@@ -1,0 +1,110 @@
+"""What breaks in on anything: holds, a document lowered by hand, a person's order to hold, an alert. Never refused."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from handlers import messages
+from handlers.rules import decision, effects, migration, planning, running
+from k8s import model
+
+
+def holds_stand(of: migration.Migration, message: messages.HoldsStand, now: datetime) -> decision.Decision:
+    """Voids whatever waits or runs, and settles the record at 0. A release is not stopped by the holds it ends."""
+    ids = tuple(sorted({*of.holds, *(hold.id for hold in message.holds)}))
+    operation = of.operation
+    if not message.holds:
+        return decision.quiet(of, "no hold stands")
+    if operation is not None and set(ids) <= set(operation.plan.clears):
+        return decision.quiet(replace(of, holds=ids), "these are the holds that the release ends")
+    because = f"held at 100% old: {_reasons(message.holds)}"
+    ran = of.phase in migration.RUNNING
+    settling = _settle(replace(of, holds=ids), 0, because, even_at_0=ran)
+    if operation is None:
+        after = decision.at_rest(of, holds=ids)
+        if of.phase is migration.Phase.HELD and not settling:
+            return decision.quiet(after, because)
+        told = decision.event(after, effects.EventKind.HELD, because)
+        return decision.Decision(next=after, effects=(*settling, told), because=because)
+    outcome = migration.Outcome.REVERTED if ran else migration.Outcome.VOID
+    return decision.closed(of, outcome, because, now=now, holds=ids, first=settling)
+
+
+def wish_lowered(of: migration.Migration, message: messages.WishLowered, _now: datetime) -> decision.Decision:
+    """No operation: the record follows the document down."""
+    because = f"migration.yaml was lowered by hand to {message.weight}%: the record follows"
+    settling = _settle(of, message.weight, because)
+    after = replace(of, wish=message.weight)
+    if not settling:
+        return decision.quiet(after, "the record is at or below the document already")
+    told = decision.event(after, effects.EventKind.SETTLED, because)
+    return decision.Decision(next=after, effects=(*settling, told), because=because)
+
+
+def wish_lowered_while_waiting(of: migration.Migration, message: messages.WishLowered, now: datetime) -> decision.Decision:
+    because = f"migration.yaml was lowered by hand to {message.weight}% meanwhile"
+    settling = _settle(of, message.weight, because)
+    return decision.closed(replace(of, wish=message.weight), migration.Outcome.VOID, because, now=now, first=settling)
+
+
+def wish_lowered_while_running(of: migration.Migration, message: messages.WishLowered, now: datetime) -> decision.Decision:
+    """The document lags behind a raise and runs ahead of a lowering: only a value below both is a person's edit."""
+    operation = of.operation
+    if operation is None:
+        return wish_lowered(of, message, now)
+    if of.phase is migration.Phase.REVERTING:
+        # One revert is one change. Agents obey the document already; the record follows when nothing runs any more.
+        return decision.quiet(replace(of, wish=message.weight), "a lower record is being written already")
+    plan = operation.plan
+    if message.weight >= min(plan.wish, plan.after.weight, of.weight):
+        return decision.quiet(of, "the document is where the running operation expects it")
+    lower = planning.lower_side(plan)
+    why = f"migration.yaml was lowered by hand to {message.weight}%"
+    lowest = lower.at(min(lower.weight, message.weight))
+    return running.revert(replace(of, wish=message.weight), operation, lowest, why, now)
+
+
+def hold_ordered(of: migration.Migration, message: messages.PlaceHold, _now: datetime) -> decision.Decision:
+    """Orders to hold have a lane of their own; one that comes here all the same is obeyed, not lost."""
+    because = f"{message.actor.shown} orders 100% old" + (f": {message.reason}" if message.reason else "")
+    write = effects.WriteHold(of.service, message.reason or because, message.actor.id)
+    told = decision.event(of, effects.EventKind.HELD, because, actor=message.actor)
+    return decision.Decision(next=of, effects=(write, told), because=because)
+
+
+def alert_told(of: migration.Migration, message: messages.Alert, _now: datetime) -> decision.Decision:
+    """The short lane has acted on it before this; here it is one line in the thread of what is under way."""
+    state = "fires" if message.firing else "is resolved (nothing goes forward by itself)"
+    because = f"alert {message.name} ({message.severity}) {state}" + (f": {message.summary}" if message.summary else "")
+    if of.operation is None:
+        return decision.quiet(of, because)
+    return decision.Decision(next=of, effects=(effects.Say(of.operation, because),), because=because)
+
+
+def settle_again(of: migration.Migration, _message: messages.Message, _now: datetime) -> decision.Decision:
+    """A raise may have been written just before the hold was seen; while held, the record is brought to 0 again."""
+    settling = _settle(of, 0, "held: the record is settled at 0") if of.holds else ()
+    if not settling:
+        return decision.quiet(of, f"{of.service} is {of.phase}; nothing is to be settled")
+    because = "a record above 0 stands under a hold; it is settled at 0"
+    told = decision.event(of, effects.EventKind.SETTLED, because)
+    return decision.Decision(next=of, effects=(*settling, told), because=because)
+
+
+def _settle(of: migration.Migration, weight: int, because: str, *, even_at_0: bool = False) -> tuple[effects.Effect, ...]:
+    """One record at `weight`, if what is in force is above it. `even_at_0`: a write in flight must lose its place too."""
+    known = of.exposure or (of.operation.plan.after if of.operation and even_at_0 else None)
+    if known is None or not (even_at_0 or known.weight > weight):
+        return ()
+    lower = known.at(min(known.weight, weight))
+    step = effects.RevertRecord(
+        id=effects.settle_id(of.service, of.generation, weight),
+        service=of.service,
+        exposure=lower,
+        operation=of.operation,
+        because=because,
+    )
+    return (step,)
+
+
+def _reasons(holds: tuple[model.Hold, ...]) -> str:
+    return "; ".join(f"{hold.id}" + (f" ({hold.reason})" if hold.reason else "") for hold in holds)

@@ -1,0 +1,56 @@
+"""The transition table, as data: which rule answers which message in which phase. What is not listed is refused."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from handlers import messages
+from handlers.rules import approving, decision, interrupting, migration, proposing, running
+
+# Any: each rule names the message type it answers, and the table's key is what guarantees it.
+Rule = Callable[[migration.Migration, Any, datetime], decision.Decision]
+Phase = migration.Phase
+
+_REST: tuple[Phase, ...] = (Phase.STEADY, Phase.HELD)
+_WAITING: tuple[Phase, ...] = (Phase.PROPOSED, Phase.APPROVED)
+_RUNNING: tuple[Phase, ...] = tuple(phase for phase in Phase if phase in migration.RUNNING)
+
+
+def _each(
+    phases: tuple[Phase, ...], message: type[messages.Message], rule: Rule
+) -> dict[tuple[Phase, type[messages.Message]], Rule]:
+    return {(phase, message): rule for phase in phases}
+
+
+TRANSITIONS: Mapping[tuple[Phase, type[messages.Message]], Rule] = {
+    **_each(_REST, messages.ProposeShift, proposing.propose_shift),
+    **_each(_REST, messages.ProposeRelease, proposing.propose_release),
+    **_each(_WAITING, messages.ProposeShift, proposing.propose_over_waiting),
+    **_each(_WAITING, messages.ProposeRelease, proposing.propose_over_waiting),
+    (Phase.PROPOSED, messages.Approve): approving.approve,
+    (Phase.APPROVED, messages.Approve): approving.approve_again,
+    **_each(_WAITING, messages.Reject, approving.reject),
+    (Phase.PROPOSED, messages.Confirm): approving.confirm_unapproved,
+    (Phase.APPROVED, messages.Confirm): approving.confirm,
+    **_each(_WAITING, messages.TimePassed, approving.expire),
+    (Phase.APPLYING, messages.RecordWritten): running.written,
+    (Phase.APPLYING, messages.RecordNotWritten): running.not_written,
+    (Phase.CONVERGING, messages.Converged): running.converged,
+    (Phase.CONVERGING, messages.NotConverged): running.take_back,
+    (Phase.VERIFYING, messages.Verified): running.verified,
+    (Phase.VERIFYING, messages.NotVerified): running.take_back,
+    (Phase.VERIFYING, messages.NotConverged): running.take_back,
+    (Phase.REVERTING, messages.RecordWritten): running.revert_written,
+    (Phase.REVERTING, messages.Converged): running.reverted,
+    (Phase.REVERTING, messages.RecordNotWritten): running.revert_failed,
+    (Phase.REVERTING, messages.NotConverged): running.revert_failed,
+    **_each(_RUNNING, messages.TimePassed, running.wait),
+    **_each(_REST, messages.TimePassed, interrupting.settle_again),
+    **_each(_REST, messages.RecordWritten, interrupting.settle_again),
+    **_each(tuple(Phase), messages.HoldsStand, interrupting.holds_stand),
+    **_each(_REST, messages.WishLowered, interrupting.wish_lowered),
+    **_each(_WAITING, messages.WishLowered, interrupting.wish_lowered_while_waiting),
+    **_each(_RUNNING, messages.WishLowered, interrupting.wish_lowered_while_running),
+    **_each(tuple(Phase), messages.PlaceHold, interrupting.hold_ordered),
+    **_each(tuple(Phase), messages.Alert, interrupting.alert_told),
+}

@@ -1,0 +1,187 @@
+"""Refusals: no, and why, and what to do next. All their words stand here; a refusal is a value, never an exception.
+
+`refuse(Reason.X, service=..., ...)` fills the sentences with facts. The texts are plain: whoever shows them escapes them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    INVALID = "invalid"
+    RUNS = "operation_runs"
+    WAITS = "operation_waits"
+    OWN_REQUEST = "own_request"
+    PERSON = "person_refused"
+    NOT_APPROVER = "not_approver"
+    STALE = "stale_card"
+    ALREADY_APPROVED = "already_approved"
+    TWICE = "approved_twice"
+    EXPIRED = "expired"
+    DECIDED = "already_decided"
+    CONFIRMED = "already_confirmed"
+    UNKNOWN_OPERATION = "unknown_operation"
+    NOT_REQUESTER = "not_requester"
+    NOT_APPROVED = "not_approved"
+    DRIFTED = "drifted"
+    NOT_CHECKED = "plan_not_checked"
+    HELD = "held"
+    CAUSE_FIRES = "cause_fires"
+    NO_CHANGE = "no_change"
+    BLOCKED = "blocked"
+    STEP_TOO_LARGE = "step_too_large"
+    NOTHING_TO_RELEASE = "nothing_to_release"
+    LATE = "late_report"
+    OUT_OF_PLACE = "out_of_place"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """`what` was not done, `why`, and the `remedy`: each one sentence, none empty."""
+
+    reason: Reason
+    what: str
+    why: str
+    remedy: str
+
+    @property
+    def sentence(self) -> str:
+        return f"{self.what} {self.why} {self.remedy}"
+
+
+_SHIFT_AGAIN = "Ask again with `/migrate shift {service} …`; that makes a new plan and needs a new approval."
+
+WORDS: Mapping[Reason, tuple[str, str, str]] = {
+    Reason.INVALID: (
+        "Nothing was planned for {service}.",
+        "{why}",
+        "Correct it and ask again; `/migrate list` names the services and `/migrate help` the commands.",
+    ),
+    Reason.RUNS: (
+        "This was not started for {service}.",
+        "{who} runs {change} there since {since} ({phase}); one service has one operation.",
+        "Wait until its card says done, or take the traffic back now with `/migrate rollback {service}`.",
+    ),
+    Reason.WAITS: (
+        "This was not started for {service}.",
+        "{change} by {who} already waits there ({phase}); one service has one operation.",
+        "Decide or withdraw that one on its card first, or wait until it expires at {expires}.",
+    ),
+    Reason.OWN_REQUEST: (
+        "The request for {service} was not approved.",
+        "It is your own request, and a raise needs the eyes of another person.",
+        "Ask somebody else from the approvers to press Approve.",
+    ),
+    Reason.PERSON: (
+        "Nothing was changed for {service}.",
+        "{who} may not do this: {why}.",
+        "Ask a colleague with the right to do it; `/migrate whoami` shows what you may do, and taking traffic back stays open.",
+    ),
+    Reason.NOT_APPROVER: (
+        "The request for {service} was not decided.",
+        "{who} is not one of its approvers.",
+        "Ask one of the approvers; `/migrate whoami` shows your rights.",
+    ),
+    Reason.STALE: (
+        "The click on the card of {service} was not counted.",
+        "The card showed an older state (revision {clicked}, now {revision}): {newest}.",
+        "Look at the card as it is now and press again if you still mean it.",
+    ),
+    Reason.ALREADY_APPROVED: (
+        "Nothing was added to the request for {service}.",
+        "It was already approved by {approvers}.",
+        "Nothing more to approve: now {requester} confirms on the card before {expires}.",
+    ),
+    Reason.TWICE: (
+        "Your second approval for {service} was not counted.",
+        "You approved it at {at} already, and each of the {needed} approvals must come from another person.",
+        "Ask another approver to press Approve.",
+    ),
+    Reason.EXPIRED: (
+        "The request for {service} was not carried out.",
+        "It expired at {expires}, and now it is {now}.",
+        _SHIFT_AGAIN,
+    ),
+    Reason.DECIDED: (
+        "The click on the card of {service} changed nothing.",
+        "That request is closed: {outcome} ({because}).",
+        "See `/migrate history {service}`, or ask for a new change with `/migrate shift {service} …`.",
+    ),
+    Reason.CONFIRMED: (
+        "The click on the card of {service} changed nothing.",
+        "That request was confirmed by {requester} at {at} and is {phase} now.",
+        "Follow its card; to take the traffic back use `/migrate rollback {service}`.",
+    ),
+    Reason.UNKNOWN_OPERATION: (
+        "The click on the card of {service} changed nothing.",
+        "No request {operation} waits there: it was replaced, or the store that kept it came back empty.",
+        "See `/migrate status {service}` and ask again with `/migrate shift {service} …`.",
+    ),
+    Reason.NOT_REQUESTER: (
+        "The change of {service} was not confirmed.",
+        "Only {requester}, who asked for it, confirms it.",
+        "Ask {requester} to press Confirm, or reject it and ask for a change of your own.",
+    ),
+    Reason.NOT_APPROVED: (
+        "The change of {service} was not confirmed.",
+        "It has {have} of {needed} approvals that count for this very plan.",
+        "Ask an approver who did not request it to press Approve on the card, then confirm.",
+    ),
+    Reason.DRIFTED: (
+        "The change of {service} is void and nothing was moved.",
+        "What was planned is no longer what would happen: {changed}.",
+        _SHIFT_AGAIN,
+    ),
+    Reason.NOT_CHECKED: (
+        "The change of {service} was not carried further.",
+        "The plan could not be made again from the cluster, so nobody knows that it still says what was approved.",
+        "See `/migrate status {service}` for what is unreadable, then press again.",
+    ),
+    Reason.HELD: (
+        "The traffic of {service} was not raised.",
+        "It is held at 100% old by {holds}.",
+        "Release it first with `/migrate safe-mode off {service}`; the weight stays at 0 until a new shift.",
+    ),
+    Reason.CAUSE_FIRES: (
+        "The hold of {service} was not released.",
+        "What caused it still fires: {holds}.",
+        "Repair the cause; when its alert is resolved, ask again with `/migrate safe-mode off {service}`.",
+    ),
+    Reason.NO_CHANGE: (
+        "Nothing was planned for {service}.",
+        "It is already at {weight}% with these very rules.",
+        "Nothing to do; `/migrate status {service}` shows what is served.",
+    ),
+    Reason.BLOCKED: (
+        "The traffic of {service} was not raised.",
+        "Right now: {blockers}.",
+        "Repair that and press or ask again; lowering stays open with `/migrate rollback {service}`.",
+    ),
+    Reason.STEP_TOO_LARGE: (
+        "Nothing was planned for {service}.",
+        "From {before}% to {after}% is a step of {step} points, and one step may be at most {largest}.",
+        "Ask for `/migrate shift {service} {suggestion}%` first.",
+    ),
+    Reason.NOTHING_TO_RELEASE: (
+        "Nothing was released for {service}.",
+        "No hold stands for it.",
+        "Nothing to do; raise it with `/migrate shift {service} …` when you are ready.",
+    ),
+    Reason.LATE: (
+        "The report {message} for {service} was put aside.",
+        "It belongs to {reported}, and {current} is what is under way.",
+        "Nothing to do; it is kept in the log.",
+    ),
+    Reason.OUT_OF_PLACE: (
+        "The message {message} for {service} was put aside.",
+        "It has no meaning while the service is {phase}.",
+        "Nothing to do if it came late; otherwise see `/migrate status {service}`.",
+    ),
+}
+
+
+def refuse(reason: Reason, **facts: object) -> Refusal:
+    """A refusal with its sentences filled in. A fact that the words need and nobody gave is a KeyError: a mistake of ours."""
+    what, why, remedy = (text.format_map(facts) for text in WORDS[reason])
+    return Refusal(reason=reason, what=what, why=why, remedy=remedy)

@@ -1,0 +1,172 @@
+"""Everything Ferry's namespace says, kept current: the wish, the holds, the records with their signatures checked."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Callable, Mapping
+from types import TracebackType
+from typing import Any
+
+from k8s import client, hold_document, holds, model, record_document, signing, views, watch, wish
+
+Parser = Callable[[str], model.Wish]  # raises ValueError with a sentence
+
+
+class ClusterWatch:
+    """Watches from `async with` on; `view` is what was last seen, `changes` tells of every newer one.
+
+    `parse` reads `migration.yaml`. A document that it refuses leaves the last good one in the view, with the trouble.
+    """
+
+    def __init__(
+        self,
+        api: client.ClusterClient,
+        namespace: str,
+        verifier: signing.Verifier,
+        parse: Parser,
+        *,
+        limits: watch.Limits | None = None,
+    ) -> None:
+        def watcher(*, labels: str = "", name: str = "") -> watch.Watcher:
+            fields = f"metadata.name={name}" if name else ""
+            selection = watch.Selection(client.CONFIG_MAPS, namespace, labels=labels, fields=fields)
+            return watch.Watcher(api, selection, limits=limits)
+
+        self._verifier = verifier
+        self._parse = parse
+        self._config = watcher(name=wish.CONFIG_MAP)
+        self._holds = watcher(name=holds.CONFIG_MAP)
+        self._records = watcher(labels=record_document.RECORD_SELECTOR)
+        self._document = model.Wish({})
+        self._document_trouble: tuple[str, ...] = ()
+        self._standing: tuple[model.Hold, ...] = ()
+        self._holds_trouble: tuple[str, ...] = ()
+        self._sightings: dict[str, record_document.Sighting] = {}
+        self._lost: dict[str, str] = {}
+        self._view = views.ClusterView()
+        self._newer = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> "ClusterWatch":
+        self.start()
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self.stop()
+
+    def start(self) -> None:
+        runs: list[tuple[str, watch.Watcher, Callable[[watch.Change], None]]] = [
+            (wish.CONFIG_MAP, self._config, self._see_config),
+            (holds.CONFIG_MAP, self._holds, self._see_holds),
+            ("records", self._records, self._see_records),
+        ]
+        self._tasks = [asyncio.create_task(self._run(*run), name=f"watch {run[0]}") for run in runs]
+
+    async def stop(self) -> None:
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def view(self) -> views.ClusterView:
+        return self._view
+
+    def sightings(self) -> Mapping[str, record_document.Sighting]:
+        """Every record's ConfigMap by service, also those that do not count."""
+        return dict(self._sightings)
+
+    async def changes(self) -> AsyncGenerator[views.ClusterView, None]:
+        """The view now, then every newer one; what changes while the reader is busy comes as one."""
+        told: views.ClusterView | None = None
+        while True:
+            newer = self._newer
+            if self._view is not told:
+                told = self._view
+                yield told
+            else:
+                await newer.wait()
+
+    async def _run(self, name: str, watcher: watch.Watcher, see: Callable[[watch.Change], None]) -> None:
+        async with contextlib.aclosing(watcher.changes()) as changes:
+            async for change in changes:
+                if isinstance(change, watch.Lost):
+                    self._lost[name] = f"{name} cannot be watched: {change.because}"
+                else:
+                    self._lost.pop(name, None)
+                    see(change)
+                self._publish()
+
+    def _see_config(self, change: watch.Change) -> None:
+        data = _data_of(change, wish.CONFIG_MAP)
+        text = data.get(wish.DOCUMENT) if data is not None else None
+        if not isinstance(text, str):
+            self._document = model.Wish({})
+            self._document_trouble = (
+                f"{wish.CONFIG_MAP} with the key {wish.DOCUMENT} is missing; put it back with kubectl apply",
+            )
+            return
+        try:
+            self._document, self._document_trouble = self._parse(text), ()
+        except ValueError as error:
+            self._document_trouble = (f"{wish.DOCUMENT} is refused: {error}",)
+
+    def _see_holds(self, change: watch.Change) -> None:
+        data = _data_of(change, holds.CONFIG_MAP) or {}
+        self._standing = hold_document.holds_from(data)
+        strange = [key for key in sorted(data) if hold_document.hold_from(key, data[key]) is None]
+        self._holds_trouble = tuple(
+            f"{holds.CONFIG_MAP}: the key {key!r} is no hold; write hold.SERVICE.ID or hold.all.ID" for key in strange
+        )
+
+    def _see_records(self, change: watch.Change) -> None:
+        match change:
+            case watch.Listed(objects):
+                self._sightings = dict(self._sighted(one) for one in objects.values())
+            case watch.Changed(_, item):
+                self._sightings.update([self._sighted(item)])
+            case watch.Gone(name):
+                self._sightings = {
+                    service: one for service, one in self._sightings.items() if record_document.config_map_name(service) != name
+                }
+            case watch.Lost():
+                pass
+
+    def _sighted(self, item: Mapping[str, Any]) -> tuple[str, record_document.Sighting]:
+        seen = record_document.read(item, self._verifier)
+        return seen.service, seen
+
+    def _publish(self) -> None:
+        names = {*self._document.services, *self._sightings}
+        strangers = {hold.service for hold in self._standing} - names - {model.ALL_SERVICES}
+        services = {one: self._service(one) for one in sorted(names | strangers)}
+        troubles = [*self._document_trouble, *self._holds_trouble, *self._lost.values()]
+        troubles += [f"a hold names {one!r}, which is no service; it holds nothing else" for one in sorted(strangers)]
+        troubles += [text for seen in self._sightings.values() for text in (seen.trouble, seen.operation_trouble) if text]
+        self._view = views.ClusterView(services, tuple(troubles), synced=self._synced())
+        told, self._newer = self._newer, asyncio.Event()
+        told.set()
+
+    def _service(self, name: str) -> views.ServiceView:
+        seen = self._sightings.get(name)
+        return views.ServiceView(
+            name,
+            wished=self._document.services.get(name),
+            record=seen.record if seen else None,
+            record_trouble=seen.trouble if seen else "",
+            operation=seen.operation if seen else None,
+            holds=tuple(hold for hold in self._standing if hold.service in {name, model.ALL_SERVICES}),
+        )
+
+    def _synced(self) -> bool:
+        return self._config.synced and self._holds.synced and self._records.synced
+
+
+def _data_of(change: watch.Change, name: str) -> Mapping[str, Any] | None:
+    """The data of the one ConfigMap of this name after the change; None: it is gone."""
+    match change:
+        case watch.Listed(objects):
+            found = objects.get(name)
+        case watch.Changed(changed, item):
+            found = item if changed == name else None
+        case _:
+            found = None
+    return None if found is None else found.get("data") or {}

@@ -1,0 +1,97 @@
+"""Do all proxies serve what was written? Pure: a verdict over what every agent said.
+
+A raise needs the expected number of ready proxies, none unknown, all serving exactly the generation. Lowering needs
+every live proxy, terminating ones too, to report the generation (or a later one) or the hold. No proxies: never.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from k8s import model, views
+
+
+@dataclass(frozen=True, slots=True)
+class Converged:
+    """`count` proxies serve it; the sentence says so."""
+
+    count: int
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """`done` of `total` proxies serve it. `lagging`: (pod, why), silent pods too."""
+
+    done: int
+    total: int
+    lagging: tuple[tuple[str, str], ...]
+    sentence: str
+
+
+Verdict = Converged | Waiting
+
+
+def of_raise(fleet: views.Fleet, service: str, *, generation: int, weight: int) -> Verdict:
+    """Has the record `generation` at `weight` percent taken effect everywhere?"""
+    serving = [report for report in fleet.reports if not report.terminating]
+    lagging = [(report.pod, why) for report in serving if (why := _raise_lag(report, service, generation, weight))]
+    done = len(serving) - len(lagging)
+    total = max(fleet.expected, len(serving))
+    lagging += [(pod, "gives no answer") for pod in fleet.silent]
+    if fleet.expected > 0 and done >= fleet.expected and not lagging:
+        return Converged(done, f"{done} of {total} proxies serve generation {generation} at {weight}%")
+    return _waiting(done, total, lagging, f"generation {generation} at {weight}%")
+
+
+def of_lowering(fleet: views.Fleet, service: str, *, generation: int = 0, weight: int = 0, hold: str = "") -> Verdict:
+    """Has every live proxy come down to at most `weight`, by record or by hold?
+
+    `generation` 0 and `hold` empty mean that way does not count. `service` may be `all`: every service of every proxy then.
+    """
+    lagging = [(report.pod, why) for report in fleet.reports if (why := _lowering_lag(report, service, generation, weight, hold))]
+    done = len(fleet.reports) - len(lagging)
+    total = len(fleet.reports) + len(fleet.silent)
+    lagging += [(pod, "gives no answer") for pod in fleet.silent]
+    goal = f"hold {hold}" if hold else f"generation {generation} at {weight}%"
+    if total > 0 and not lagging:
+        return Converged(done, f"{done} of {total} proxies serve {goal}")
+    return _waiting(done, total, lagging, goal)
+
+
+def _waiting(done: int, total: int, lagging: Sequence[tuple[str, str]], goal: str) -> Waiting:
+    if total == 0:
+        return Waiting(0, 0, (), f"no proxy is there to serve {goal}; look at the migration-proxy Deployment")
+    who = "; ".join(f"{pod} {why}" for pod, why in lagging) or f"{total - done} of the expected proxies are not there"
+    return Waiting(done, total, tuple(lagging), f"{done} of {total} proxies serve {goal}: {who}")
+
+
+def _raise_lag(report: model.ProxyReport, service: str, generation: int, weight: int) -> str:
+    """Why this proxy does not serve it; empty when it does."""
+    one = report.services.get(service)
+    if not report.ready:
+        return "is not ready"
+    if one is None:
+        return f"does not know {service}"
+    if one.generation != generation:
+        return f"serves generation {one.generation}"
+    if not one.applied:
+        return "has not applied the configuration"
+    if one.served != weight:
+        return f"serves {one.served}%" + (f" ({one.because})" if one.because else "")
+    return ""
+
+
+def _lowering_lag(report: model.ProxyReport, service: str, generation: int, weight: int, hold: str) -> str:
+    if service == model.ALL_SERVICES:
+        lags = (_lowering_lag(report, name, generation, weight, hold) for name in sorted(report.services))
+        return next((lag for lag in lags if lag), "")
+    one = report.services.get(service)
+    if one is None:
+        return f"does not know {service}"
+    by_hold = bool(hold) and hold in one.holds
+    by_record = generation > 0 and one.generation >= generation
+    if not (by_hold or by_record):
+        return f"has not seen hold {hold}" if hold else f"serves generation {one.generation}"
+    if one.served > (0 if by_hold else weight):
+        return f"still serves {one.served}%"
+    return ""

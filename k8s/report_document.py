@@ -1,0 +1,87 @@
+"""An agent's report as plain JSON values: what `GET /status` says. Pure; written by the agent, read by the bot.
+
+Fields that a newer agent adds are ignored; a missing or mistyped field is an error: unknown is not healthy.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, TypeVar
+
+from k8s import errors, model
+
+Kind = TypeVar("Kind")
+_MISSING = object()
+
+
+def service_as_document(report: model.ServiceReport) -> dict[str, Any]:
+    return {**asdict(report), "holds": list(report.holds)}
+
+
+def as_document(report: model.ProxyReport) -> dict[str, Any]:
+    return {
+        "pod": report.pod,
+        "ready": report.ready,
+        "terminating": report.terminating,
+        "config": report.config,
+        "services": {name: service_as_document(one) for name, one in report.services.items()},
+        "trouble": list(report.trouble),
+    }
+
+
+def service_from(document: object) -> model.ServiceReport:
+    """Raises errors.BadReply."""
+    fields = _fields(document, "a service's report")
+    lowest = fields.get("lowest_wish")
+    if lowest is not None:
+        lowest = _field(fields, "lowest_wish", int)
+    report = model.ServiceReport(
+        service=_field(fields, "service", str),
+        generation=_field(fields, "generation", int),
+        served=_field(fields, "served", int),
+        holds=_texts(fields, "holds"),
+        lowest_wish=lowest,
+        because=_field(fields, "because", str),
+        applied=_field(fields, "applied", bool),
+    )
+    if not 0 <= report.served <= 100 or report.generation < 0:
+        raise errors.BadReply(
+            f"the agent reports generation {report.generation} at {report.served}%, which cannot be; look at its log"
+        )
+    return report
+
+
+def report_from(document: object) -> model.ProxyReport:
+    """Raises errors.BadReply."""
+    fields = _fields(document, "the agent's report")
+    services = {str(name): service_from(one) for name, one in _fields(fields.get("services"), "services").items()}
+    for name, one in services.items():
+        if one.service != name:
+            raise errors.BadReply(f"the agent reports {one.service!r} under the name {name!r}; look at its log")
+    return model.ProxyReport(
+        pod=_field(fields, "pod", str),
+        ready=_field(fields, "ready", bool),
+        terminating=_field(fields, "terminating", bool),
+        config=_field(fields, "config", str),
+        services=services,
+        trouble=_texts(fields, "trouble"),
+    )
+
+
+def _fields(document: object, what: str) -> Mapping[str, Any]:
+    if not isinstance(document, dict):
+        raise errors.BadReply(f"{what} is no JSON object; is the agent of the same version as the bot?")
+    return document
+
+
+def _field(fields: Mapping[str, Any], name: str, kind: type[Kind]) -> Kind:
+    value = fields.get(name, _MISSING)
+    if type(value) is not kind:
+        raise errors.BadReply(f"{name} in the agent's report is missing or no {kind.__name__}; is it of the bot's version?")
+    return value
+
+
+def _texts(fields: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    values = _field(fields, name, list)
+    if not all(isinstance(value, str) for value in values):
+        raise errors.BadReply(f"{name} in the agent's report is no list of texts; is it of the bot's version?")
+    return tuple(values)

@@ -1,0 +1,187 @@
+"""The client against the API stand-in: time limits, errors in the server's own words, tokens that rotate, watches that end."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from deploy.playground.kubernetes.server import KubernetesStandIn
+from k8s import client, cluster_watch, credentials, errors, model, records, signing, views, watch
+
+NAMESPACE = "default"
+QUICK = watch.Limits(silence=0.3, first_pause=0.01, longest_pause=0.05)
+EXPOSURE = model.Exposure(weight=5, old_host="api.old.example", new_host="api.new.example")
+
+
+@pytest_asyncio.fixture
+async def server() -> AsyncIterator[KubernetesStandIn]:
+    stand_in = KubernetesStandIn(bookmark_every=0.05)
+    await stand_in.start()
+    yield stand_in
+    await stand_in.stop()
+
+
+@pytest_asyncio.fixture
+async def api(server: KubernetesStandIn) -> AsyncIterator[client.ClusterClient]:
+    async with client.ClusterClient(credentials.Explicit(server.url, token=server.admin_token)) as made:
+        yield made
+
+
+async def put(api: client.ClusterClient, name: str, data: dict[str, str]) -> None:
+    try:
+        await api.patch(client.CONFIG_MAPS, NAMESPACE, name, {"data": data})
+    except errors.Missing:
+        await api.create(client.CONFIG_MAPS, NAMESPACE, {"metadata": {"name": name}, "data": data})
+
+
+async def test_a_refusal_keeps_the_servers_sentence(api: client.ClusterClient) -> None:
+    with pytest.raises(errors.Missing, match='configmaps "nobody" not found'):
+        await api.get(client.CONFIG_MAPS, NAMESPACE, "nobody")
+
+
+async def test_a_server_that_hangs_is_given_up(api: client.ClusterClient, server: KubernetesStandIn) -> None:
+    rule = server.faults.hang()
+    with pytest.raises(errors.Unreachable, match=r"no answer within 0\.05 s"):
+        await api.get(client.CONFIG_MAPS, NAMESPACE, "any", limit=0.05)
+    rule.remove()
+
+
+async def test_retry_after_is_kept(api: client.ClusterClient, server: KubernetesStandIn) -> None:
+    server.faults.too_many_requests(1, retry_after=7)
+    with pytest.raises(errors.Busy) as caught:
+        await api.list(client.CONFIG_MAPS, NAMESPACE)
+    assert caught.value.retry_after == 7
+
+
+async def test_a_dry_run_writes_nothing_and_an_apply_needs_no_object(api: client.ClusterClient) -> None:
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "one"}, "data": {"a": "1"}}
+    await api.create(client.CONFIG_MAPS, NAMESPACE, body, dry_run=True)
+    with pytest.raises(errors.Missing):
+        await api.get(client.CONFIG_MAPS, NAMESPACE, "one")
+    await api.patch(client.CONFIG_MAPS, NAMESPACE, "one", body, kind=client.PatchKind.APPLY, field_manager="ferry", force=True)
+    found = await api.get(client.CONFIG_MAPS, NAMESPACE, "one")
+    found["data"] = {"a": "2"}
+    await api.replace(client.CONFIG_MAPS, NAMESPACE, "one", found)
+    with pytest.raises(errors.Conflict):
+        await api.replace(client.CONFIG_MAPS, NAMESPACE, "one", found)
+    with pytest.raises(errors.Conflict):
+        await api.delete(client.CONFIG_MAPS, NAMESPACE, "one", uid="another")
+
+
+async def test_a_rotated_token_is_read_again(server: KubernetesStandIn, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text(server.service_account_token("kube-system", "ferry"))
+    host, _, port = server.url.removeprefix("http://").partition(":")
+    inside = credentials.InCluster(tmp_path, host=host, port=int(port), scheme="http")
+    async with client.ClusterClient(inside) as api:
+        with pytest.raises(errors.Forbidden):  # known, without rights
+            await api.list(client.CONFIG_MAPS, NAMESPACE)
+        renewed = server.rotate_token("kube-system", "ferry")
+        with pytest.raises(errors.Unauthorized):
+            await api.list(client.CONFIG_MAPS, NAMESPACE)
+        token.write_text(renewed)
+        with pytest.raises(errors.Forbidden):
+            await api.list(client.CONFIG_MAPS, NAMESPACE)
+
+
+def parse(text: str) -> model.Wish:
+    """Stands for the real reader: one `name weight` a line."""
+    found = {}
+    for name, weight in (line.split() for line in text.splitlines()):
+        found[name] = model.Service(name, EXPOSURE.at(int(weight)), model.Backend("app.team.svc", 80))
+    return model.Wish(found)
+
+
+async def until(seen: cluster_watch.ClusterWatch, met: Any) -> views.ClusterView:
+    async with asyncio.timeout(20), contextlib.aclosing(seen.changes()) as changes:
+        async for view in changes:
+            if met(view):
+                return view
+    raise AssertionError("the watch ended")
+
+
+async def test_the_view_has_wish_verified_record_operation_and_holds(api: client.ClusterClient) -> None:
+    signer = signing.Signer.generate()
+    verifier = signing.Verifier.from_pems([signer.public_pem()])
+    async with cluster_watch.ClusterWatch(api, NAMESPACE, verifier, parse, limits=QUICK) as seen:
+        await put(api, "migration-config", {"migration.yaml": "api 25"})
+        operation = {"id": "op-1", "revision": 1}
+        change = views.RecordChange("api", EXPOSURE, 0, "op-1", operation, {"by": "somebody"})
+        await records.RecordBook(api, NAMESPACE, signer).write(change)
+        await put(api, "migration-holds", {"hold.all.h1": "down", "hold.api.h2": "too"})
+        view = await until(
+            seen,
+            lambda view: view.synced and "api" in view.services and view.services["api"].record and view.services["api"].holds,
+        )
+        service = view.services["api"]
+        assert (service.wish, service.generation, service.operation) == (25, 1, operation)
+        assert [hold.id for hold in service.holds] == ["h1", "h2"]
+
+        await put(api, "migration-config", {"migration.yaml": "nonsense here too"})
+        view = await until(seen, lambda view: view.trouble)
+        assert view.services["api"].wish == 25
+
+        stranger = records.RecordBook(api, NAMESPACE, signing.Signer.generate())
+        await stranger.write(views.RecordChange("api", EXPOSURE.at(100), 0, "op-2", {}, {}))
+        view = await until(seen, lambda view: view.services["api"].record is None)
+        assert "no trusted key" in view.services["api"].record_trouble
+
+
+@pytest.mark.parametrize("fault", ["expire", "gone as http", "reset", "cut", "end", "restart"])
+async def test_a_watch_that_breaks_in_any_way_misses_nothing(
+    api: client.ClusterClient, server: KubernetesStandIn, fault: str
+) -> None:
+    async with cluster_watch.ClusterWatch(api, NAMESPACE, signing.Verifier([]), parse, limits=QUICK) as seen:
+        await put(api, "migration-config", {"migration.yaml": "api 1"})
+        await until(seen, lambda view: view.synced and "api" in view.services)
+        match fault:
+            case "expire":
+                server.faults.expire_watches()
+            case "gone as http":
+                server.faults.gone_as_http = True
+                server.faults.compact_now()
+                server.faults.close_watches(cleanly=False)
+            case "reset":
+                server.faults.close_watches(cleanly=False)
+            case "cut":
+                server.faults.cut_watches()
+            case "end":
+                server.faults.close_watches()
+            case "restart":
+                await server.stop()
+                await until(seen, lambda view: not view.synced)
+                await server.start()
+        await put(api, "migration-config", {"migration.yaml": "api 2"})
+        view = await until(seen, lambda view: view.synced and view.services["api"].wish == 2)
+        assert view.services["api"].wish == 2
+
+
+async def test_events_and_lists_never_go_back() -> None:
+    class Replies(client.ClusterClient):
+        """Says what a lagging API server would: a newer list, then an older one."""
+
+        versions = iter(["10", "9", "11"])
+
+        async def list(self, *_: Any, **__: Any) -> dict[str, Any]:
+            return {"metadata": {"resourceVersion": next(self.versions)}, "items": []}
+
+        async def watch(self, *_: Any, **__: Any) -> Any:
+            old = {"metadata": {"name": "a", "resourceVersion": "12"}}
+            for version in ("12", "12", "11"):
+                yield {"type": "MODIFIED", "object": {"metadata": {**old["metadata"], "resourceVersion": version}}}
+            raise errors.Unreachable("cut")
+
+    replies = Replies(credentials.Explicit("http://127.0.0.1:1"))
+    watcher = watch.Watcher(replies, watch.Selection(client.CONFIG_MAPS, NAMESPACE), limits=QUICK)
+    told = []
+    async with contextlib.aclosing(watcher.changes()) as changes:
+        async for change in changes:
+            told.append(type(change).__name__)
+            if len(told) == 4:
+                break
+    assert told == ["Listed", "Changed", "Lost", "Lost"]
+    assert not watcher.synced

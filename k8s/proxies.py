@@ -52,9 +52,12 @@ class Proxies:
         told = {pod: asyncio.create_task(self._push(pod, address, hold)) for pod, address in self._known.items()}
         addresses = dict(self._known)
         try:
-            for pod, address in (await listing).items():
+            listed = await listing
+            for pod, address in listed.items():
                 if addresses.get(pod) != address:
                     told[pod] = asyncio.create_task(self._push(pod, address, hold))
+            for pod in told.keys() - listed.keys():
+                told.pop(pod).cancel()  # it has ended: nothing is there that could serve
         except errors.ClusterError as error:
             if not told:
                 return (views.PushAnswer("", held=False, trouble=f"no proxy is known: {error}"),)

@@ -72,7 +72,8 @@ class RecordBook:
 
     async def history(self, service: str) -> tuple[views.Revision, ...]:
         """The chain that the record points to, newest first; a revision nobody points to never happened."""
-        return revisions.chain(await self._revisions.all(service), (await self._seen(service)).record)
+        seen = await self._seen(service)
+        return revisions.chain(await self._revisions.all(service), seen.record, seen.uid)
 
     async def verify(self, service: str) -> tuple[str, ...]:
         """What does not verify, in sentences; empty: everything does."""
@@ -130,7 +131,7 @@ class RecordBook:
             finished=change.finished,
             revision=record_document.revision_name(change.service, generation, change.operation_id),
         )
-        before = revisions.newest(kept, seen.record)
+        before = revisions.newest(kept, seen.record, seen.uid)
         document, revision = record_document.new_revision(
             record, self._signer, audit=change.audit, previous=before.hash if before else ""
         )

@@ -93,18 +93,25 @@ class Revisions:
         return [(raw, one if one and one.service == service else None) for raw, one in read]
 
 
-def newest(kept: Iterable[Kept], record: protocol.Record | None) -> views.Revision | None:
-    """The one that the next must follow: the one the record points to; after a lost record the highest that verifies."""
+def newest(kept: Iterable[Kept], record: protocol.Record | None, uid: str = "") -> views.Revision | None:
+    """The one that the next must follow: the one that the record points to.
+
+    Without a record (lost, or never written) the highest that verifies and that was in force once: made for a ConfigMap that
+    is gone (another `uid`), or followed by another. What remains is what a crash before the first record left behind.
+    """
+    known = list(kept)
     if record is not None:
-        return next((one.revision for one in kept if one.revision.name == record.revision), None)
-    return max((one.revision for one in kept if one.verified), key=lambda one: one.generation, default=None)
+        return next((one.revision for one in known if one.revision.name == record.revision), None)
+    followed = {one.revision.previous for one in known if one.verified}
+    past = [one.revision for one in known if one.verified and (one.revision.record.uid != uid or one.revision.hash in followed)]
+    return max(past, key=lambda one: one.generation, default=None)
 
 
-def chain(kept: Iterable[Kept], record: protocol.Record | None) -> tuple[views.Revision, ...]:
+def chain(kept: Iterable[Kept], record: protocol.Record | None, uid: str = "") -> tuple[views.Revision, ...]:
     """From the newest back along the hashes, as far as they lead."""
     known = list(kept)
     by_hash = {one.revision.hash: one.revision for one in known}
-    link = newest(known, record)
+    link = newest(known, record, uid)
     links: list[views.Revision] = []
     while link is not None and link not in links:
         links.append(link)

@@ -2,12 +2,19 @@
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from deploy.playground.kubernetes.server import KubernetesStandIn
 from k8s import client, cluster_watch, credentials, errors, model, records, signing, views, watch
@@ -86,6 +93,44 @@ async def test_a_rotated_token_is_read_again(server: KubernetesStandIn, tmp_path
         token.write_text(renewed)
         with pytest.raises(errors.Forbidden):
             await api.list(client.CONFIG_MAPS, NAMESPACE)
+
+
+async def test_in_cluster_access_trusts_the_mounted_authority_and_no_other(tmp_path: Path) -> None:
+    certificate, key = _certificate(tmp_path, "server")
+    other, _ = _certificate(tmp_path, "other")
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate, key)
+    server = KubernetesStandIn(tls=tls)
+    await server.start()
+    (tmp_path / "token").write_text(server.admin_token)
+    (tmp_path / "ca.crt").write_text(other.read_text())
+    inside = credentials.InCluster(tmp_path, host="127.0.0.1", port=int(server.url.rpartition(":")[2]))
+    async with client.ClusterClient(inside) as api:
+        with pytest.raises(errors.Unreachable, match="certificate"):
+            await api.list(client.CONFIG_MAPS, NAMESPACE)
+        (tmp_path / "ca.crt").unlink()
+        (tmp_path / "ca.crt").write_text(certificate.read_text())  # kubelet rotated it
+        assert (await api.list(client.CONFIG_MAPS, NAMESPACE))["items"] == []
+    await server.stop()
+
+
+def _certificate(folder: Path, name: str) -> tuple[Path, Path]:
+    """A self-signed certificate for 127.0.0.1, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    paths = folder / f"{name}.pem", folder / f"{name}.key"
+    paths[0].write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    plain = serialization.NoEncryption()
+    paths[1].write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain))
+    return paths
 
 
 def parse(text: str) -> model.Wish:

@@ -135,6 +135,17 @@ async def test_a_hold_reaches_every_agent_with_the_api_server_down(agents: Agent
     assert agents.pushed == {"127.0.0.2": [hold], "127.0.0.3": [hold]}
 
 
+async def test_a_pod_that_is_gone_since_the_last_list_is_not_asked_for_an_answer(agents: Agents) -> None:
+    await pod(agents.api, 2)
+    await pod(agents.api, 4)
+    async with proxies.Proxies(agents.api, NAMESPACE, "secret", port=agents.port) as every:
+        await every.pods()
+        body = {"status": {"phase": "Failed"}}
+        await agents.api.patch(client.PODS, NAMESPACE, "pod-4", body, subresource="status")
+        answers = await every.push(model.Hold("api", "h1"))
+    assert [(one.pod, one.held) for one in answers] == [("pod-2", True)]
+
+
 async def test_an_agent_that_refuses_or_is_away_is_named(agents: Agents) -> None:
     await pod(agents.api, 2)
     await pod(agents.api, 4)  # nobody listens there

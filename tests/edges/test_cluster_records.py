@@ -106,6 +106,26 @@ async def test_a_crash_at_any_boundary_is_completed_by_the_retry(
     assert await book.verify("api") == ()
 
 
+async def test_a_revision_that_nobody_points_to_never_happened(book: records.RecordBook, server: KubernetesStandIn) -> None:
+    server.faults.fail_before(1, Match(verb="patch", resource="configmaps"))
+    with pytest.raises(errors.Unreachable):
+        await book.write(change("op-crashed", 5))
+    record, _ = await book.write(change("op-next", 7))
+    with pytest.raises(errors.Conflict, match="plan it again"):
+        await book.write(change("op-crashed", 5))
+    assert record.generation == 2  # the crashed one's generation is not used again
+    assert [one.record.operation for one in await book.history("api")] == ["op-next"]
+    assert await book.verify("api") == ()
+
+
+async def test_an_operation_id_is_not_used_for_another_change(book: records.RecordBook, server: KubernetesStandIn) -> None:
+    server.faults.fail_before(1, Match(verb="patch", resource="configmaps"))
+    with pytest.raises(errors.Unreachable):
+        await book.write(change("op-1", 5))
+    with pytest.raises(errors.Conflict, match="new operation id"):
+        await book.write(change("op-1", 50))
+
+
 async def test_two_different_changes_at_once_leave_exactly_one(book: records.RecordBook) -> None:
     await book.write(change("op-0", 1))
     changes = [change(f"op-{number}", number, expected=1) for number in range(2, 6)]
@@ -162,6 +182,7 @@ async def test_a_record_restored_under_another_uid_does_not_count_and_is_written
     assert "another ConfigMap" in (await book.verify("api"))[0]
     record, _ = await book.write(change("op-2", 3, expected=0))
     assert record.generation == 2
+    assert [one.record.operation for one in await book.history("api")] == ["op-2", "op-1"]
 
 
 async def test_a_note_belongs_to_the_operation_that_wrote_the_record(book: records.RecordBook) -> None:

@@ -3,18 +3,21 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Mapping
+from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
 from k8s import client, hold_document, holds, model, record_document, signing, views, watch, wish
 
 Parser = Callable[[str], model.Wish]  # raises ValueError with a sentence
+Weights = Callable[[str], Mapping[str, int]]  # never raises: the weights that can be understood in a refused document
 
 
 class ClusterWatch:
     """Watches from `async with` on; `view` is what was last seen, `changes` tells of every newer one.
 
-    `parse` reads `migration.yaml`. A document that it refuses leaves the last good one in the view, with the trouble.
+    `parse` reads `migration.yaml`. A document that it refuses leaves the last good one in the view, with the trouble; weights
+    that `weights` finds lower in it are obeyed all the same.
     """
 
     def __init__(
@@ -24,6 +27,7 @@ class ClusterWatch:
         verifier: signing.Verifier,
         parse: Parser,
         *,
+        weights: Weights | None = None,
         limits: watch.Limits | None = None,
     ) -> None:
         def watcher(*, labels: str = "", name: str = "") -> watch.Watcher:
@@ -33,6 +37,7 @@ class ClusterWatch:
 
         self._verifier = verifier
         self._parse = parse
+        self._weights = weights
         self._config = watcher(name=wish.CONFIG_MAP)
         self._holds = watcher(name=holds.CONFIG_MAP)
         self._records = watcher(labels=record_document.RECORD_SELECTOR)
@@ -108,6 +113,8 @@ class ClusterWatch:
             self._document, self._document_trouble = self._parse(text), ()
         except ValueError as error:
             self._document_trouble = (f"{wish.DOCUMENT} is refused: {error}",)
+            if self._weights is not None:
+                self._document = _lowered(self._document, self._weights(text))
 
     def _see_holds(self, change: watch.Change) -> None:
         data = _data_of(change, holds.CONFIG_MAP) or {}
@@ -158,6 +165,15 @@ class ClusterWatch:
 
     def _synced(self) -> bool:
         return self._config.synced and self._holds.synced and self._records.synced
+
+
+def _lowered(document: model.Wish, weights: Mapping[str, int]) -> model.Wish:
+    """The document with every weight that is lower in `weights`; a hand edit downwards counts even beside a mistake."""
+    services = {
+        name: replace(one, exposure=one.exposure.at(max(0, min(one.exposure.weight, weights.get(name, 100)))))
+        for name, one in document.services.items()
+    }
+    return replace(document, services=services)
 
 
 def _data_of(change: watch.Change, name: str) -> Mapping[str, Any] | None:

@@ -176,6 +176,19 @@ async def test_the_view_has_wish_verified_record_operation_and_holds(api: client
         assert "no trusted key" in view.services["api"].record_trouble
 
 
+async def test_a_hand_edit_downwards_is_obeyed_beside_a_mistake_and_upwards_is_not(api: client.ClusterClient) -> None:
+    def weights(text: str) -> dict[str, int]:
+        return {words[0]: int(words[1]) for line in text.splitlines() if len(words := line.split()) > 1}
+
+    verifier = signing.Verifier([])
+    async with cluster_watch.ClusterWatch(api, NAMESPACE, verifier, parse, weights=weights, limits=QUICK) as seen:
+        await put(api, "migration-config", {"migration.yaml": "api 25\nshop 25"})
+        await until(seen, lambda view: view.synced and "shop" in view.services)
+        await put(api, "migration-config", {"migration.yaml": "api 5 mistake\nshop 80"})
+        view = await until(seen, lambda view: view.trouble)
+        assert {name: one.wish for name, one in view.services.items()} == {"api": 5, "shop": 25}
+
+
 @pytest.mark.parametrize("fault", ["expire", "gone as http", "reset", "cut", "end", "restart"])
 async def test_a_watch_that_breaks_in_any_way_misses_nothing(
     api: client.ClusterClient, server: KubernetesStandIn, fault: str

@@ -1,0 +1,143 @@
+"""The asked weights of a document that may be wrong elsewhere, and one weight changed in place. Pure."""
+
+import re
+from collections.abc import Iterator, Mapping
+
+import yaml
+
+from k8s.wish_fields import DEEPEST, Page, Place, WishError, compose
+
+_ASKED = re.compile(r"(0|[1-9][0-9]?|100)(\.0+)?\s*%?")
+_NO = frozenset({"false", "no", "off"})
+_WISH_KEY = "migration.yaml"
+
+
+def weights(text: str) -> Mapping[str, int]:
+    """Service -> asked weight, as far as it can be understood; 0 where `enabled` is false.
+
+    Only for obeying hand edits downwards: a number a person clearly meant ("0", 0%) counts although `read` refuses its
+    form; of duplicates the smallest counts; an unreadable weight is left out; no YAML gives nothing.
+    """
+    found: dict[str, int] = {}
+    unreadable: set[str] = set()
+    for fields in _entries(text):
+        names = [node.value for node in fields.get("name", []) if isinstance(node, yaml.ScalarNode)]
+        if not names:
+            continue
+        asked = [_asked(node) for node in fields.get("migration_percentage", [])]
+        off = any(
+            str(node.value).strip().lower() in _NO for node in fields.get("enabled", []) if isinstance(node, yaml.ScalarNode)
+        )
+        known = [weight for weight in asked if weight is not None]
+        weight = 0 if off else min(known) if known and len(known) == len(asked) else None
+        if weight is None:
+            unreadable.add(names[0])
+        else:
+            found[names[0]] = min(weight, found.get(names[0], 100))
+    return {name: weight for name, weight in found.items() if weight == 0 or name not in unreadable}
+
+
+def _asked(node: yaml.Node) -> int | None:
+    found = _ASKED.fullmatch(node.value.strip()) if isinstance(node, yaml.ScalarNode) else None
+    return int(found[1]) if found else None
+
+
+def _entries(text: str) -> Iterator[dict[str, list[yaml.Node]]]:
+    root = _lenient(text)
+    held = _children(_one(_children(root), "data")) if root is not None and "data" in _children(root) else {}
+    inner = _one(held, _WISH_KEY)
+    if isinstance(inner, yaml.ScalarNode):
+        root = _lenient(inner.value)
+    services = _one(_children(root), "services")
+    for node in services.value if isinstance(services, yaml.SequenceNode) else []:
+        yield _children(node)
+
+
+def _lenient(text: str) -> yaml.Node | None:
+    try:
+        depth = 0
+        for event in yaml.parse(text.removeprefix("\ufeff"), Loader=yaml.CSafeLoader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > DEEPEST:
+                return None
+        root: yaml.Node | None = yaml.compose(text.removeprefix("\ufeff"), Loader=yaml.CSafeLoader)
+    except (yaml.YAMLError, UnicodeError):
+        return None
+    return root
+
+
+def _children(node: yaml.Node | None) -> dict[str, list[yaml.Node]]:
+    found: dict[str, list[yaml.Node]] = {}
+    for key, value in node.value if isinstance(node, yaml.MappingNode) else []:
+        if isinstance(key, yaml.ScalarNode):
+            found.setdefault(key.value, []).append(value)
+    return found
+
+
+def _one(children: dict[str, list[yaml.Node]], name: str) -> yaml.Node | None:
+    return children[name][0] if len(children.get(name, [])) == 1 else None
+
+
+def with_weight(text: str, service: str, weight: int, *, expected: int | None = None, source: str = _WISH_KEY) -> str:
+    """`text` with that one weight changed and every other character kept.
+
+    `expected`: the percentage the document must still show. Raises WishError when it does not, when the service is
+    absent or ambiguous, or when `enabled: false` stands against a weight above 0.
+    """
+    page = Page(source)
+    mark = text[: len(text) - len(text.removeprefix("\ufeff"))]
+    body = text.removeprefix("\ufeff")
+    root = compose(body, page)
+    inner = _one(_children(_one(_children(root), "data")), _WISH_KEY) if "data" in _children(root) else None
+    if not isinstance(inner, yaml.ScalarNode):
+        return mark + _changed(body, Place(page, root, ""), service, weight, expected)
+    held = Page(source, inner.start_mark.line + 1)
+    before = str(inner.value)
+    after = _changed(before, Place(held, compose(before, held), ""), service, weight, expected)
+    return mark + (body if before == after else _carried(body, inner, before, after, Place(page, inner, "data." + _WISH_KEY)))
+
+
+def _changed(text: str, root: Place, service: str, weight: int, expected: int | None) -> str:
+    listed = _one(_children(root.node), "services")
+    nodes = listed.value if isinstance(listed, yaml.SequenceNode) else []
+    mine = [(number, node) for number, node in enumerate(nodes) if service in _names(node)]
+    if type(weight) is not int or not 0 <= weight <= 100:
+        raise _refused(root, f"{weight!r} is not a weight; ask for a whole number from 0 to 100")
+    if len(mine) != 1:
+        what = "stands more than once; remove all but one" if mine else "is not in this document; add it to services first"
+        raise _refused(root, f"the service {service!r} {what}")
+    number, node = mine[0]
+    scalar = _one(_children(node), "migration_percentage")
+    place = Place(root.page, scalar or node, f"services[{number}].migration_percentage")
+    present = place.whole(0, 100) if scalar is not None else None
+    if scalar is None or present is None or text[scalar.start_mark.index : scalar.end_mark.index] != scalar.value:
+        raise _refused(place, "cannot be changed; write exactly one plain whole number from 0 to 100 there first")
+    if expected is not None and present != expected:
+        raise _refused(place, f"is {present}, not {expected}: somebody edited it in between; look at it and plan again")
+    enabled = _children(node).get("enabled", [])
+    if weight > 0 and any(not isinstance(flag, yaml.ScalarNode) or flag.value != "true" for flag in enabled):
+        raise _refused(place, f"cannot become {weight} while enabled is not true; set enabled: true first")
+    return text[: scalar.start_mark.index] + str(weight) + text[scalar.end_mark.index :]
+
+
+def _names(node: yaml.Node) -> list[str]:
+    return [name.value for name in _children(node).get("name", []) if isinstance(name, yaml.ScalarNode)]
+
+
+def _refused(place: Place, sentence: str) -> WishError:
+    place.page.problems.clear()
+    Place(place.page, place.node, place.path or "services").refuse(sentence)
+    return WishError(tuple(place.page.problems))
+
+
+def _carried(text: str, node: yaml.ScalarNode, before: str, after: str, place: Place) -> str:
+    """The change of the embedded document carried into the block scalar of the manifest around it."""
+    old, new = before.split("\n"), after.split("\n")
+    number = next((number for number, pair in enumerate(zip(old, new, strict=True)) if pair[0] != pair[1]), 0)
+    lines = text.splitlines(keepends=True)
+    at = node.start_mark.line + 1 + number
+    line = lines[at].rstrip("\r\n") if at < len(lines) else ""
+    if node.style != "|" or not line.endswith(old[number]):
+        raise _refused(place, "is not a block text; write it with | so that a change keeps its form")
+    lines[at] = line.removesuffix(old[number]) + new[number] + lines[at][len(line) :]
+    return "".join(lines)

@@ -63,8 +63,8 @@ def _demand_size(text: str, mappings: str, page: Page) -> None:
         page.refuse(
             0,
             "document",
-            f"is {size // 1024} KiB, above {MOST_BYTES // 1024} KiB; split it by namespace: move the services whose old_backend is in "
-            f"one namespace to the migration-config of a Ferry in a namespace of its own (largest here: {largest})",
+            f"is {size // 1024} KiB, above {MOST_BYTES // 1024} KiB; split it by namespace: move services whose old_backend is "
+            f"in one namespace to the migration-config of a Ferry in a namespace of its own (largest here: {largest})",
         )
     page.demand_none()
 
@@ -86,7 +86,7 @@ def _inner(place: Place) -> Place:
     if not isinstance(node, yaml.ScalarNode) or node.tag != "tag:yaml.org,2002:str":
         place.refuse(f"{place.shown()} is not a text; write | after the colon and indent the document below it")
         place.page.demand_none()
-    literal = node.style == "|"
+    literal = str(getattr(node, "style", "")) == "|"
     page = Page(place.page.source, node.start_mark.line + (1 if literal else 0), not literal, place.page.problems)
     return Place(page, compose(str(node.value), page), "")
 
@@ -136,7 +136,8 @@ def _backend(place: Place) -> model.Backend | None:
         return None
     host, colon, port = text.rpartition(":")
     if not colon or not re.fullmatch(r"[1-9][0-9]{0,4}", port):
-        return place.refuse(f"{text!r} has no port; write name.namespace.svc.cluster.local:8080")
+        place.refuse(f"{text!r} has no port; write name.namespace.svc.cluster.local:8080")
+        return None
     return place.built(lambda: model.Backend(host, int(port)))
 
 
@@ -149,7 +150,8 @@ def _name(place: Place) -> str | None:
 def _ladder(place: Place) -> tuple[int, ...] | None:
     steps = place.each(lambda step: step.whole(1, 100))
     if steps is not None and (not steps or steps[-1] != 100 or list(steps) != sorted(set(steps))):
-        return place.refuse(f"{list(steps)} does not rise to 100; write rising steps that end in 100, e.g. [5, 25, 50, 75, 100]")
+        place.refuse(f"{list(steps)} does not rise to 100; write rising steps that end in 100, e.g. [5, 25, 50, 75, 100]")
+        return None
     return steps
 
 

@@ -7,7 +7,7 @@ import difflib
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import yaml
 
@@ -75,15 +75,14 @@ class Place:
     node: yaml.Node
     path: str
 
-    def refuse(self, sentence: str) -> Any:
-        """Notes the problem; gives None, so that a reader can end with it."""
+    def refuse(self, sentence: str) -> None:
         self.page.refuse(self.node.start_mark.line, self.path, sentence)
 
     def __str__(self) -> str:
         return f"{self.path} ({self.page.source}:{self.page.line(self.node.start_mark.line)})"
 
     def shown(self) -> str:
-        kinds = {yaml.MappingNode: "a mapping", yaml.SequenceNode: "a list"}
+        kinds: dict[type[yaml.Node], str] = {yaml.MappingNode: "a mapping", yaml.SequenceNode: "a list"}
         if not isinstance(self.node, yaml.ScalarNode):
             return kinds.get(type(self.node), "a structure")
         quote = '"' if self.node.style in ('"', "'") else ""
@@ -100,23 +99,25 @@ class Place:
             hint = (
                 f'write it in quotes: "{node.value[:80]}"' if isinstance(node, yaml.ScalarNode) and node.value else "write a text"
             )
-            return self.refuse(f"{self.shown()} is not a text; {hint}")
+            self.refuse(f"{self.shown()} is not a text; {hint}")
+            return None
         if len(node.value) > LONGEST_TEXT:
-            return self.refuse(f"is longer than {LONGEST_TEXT} characters; shorten it")
+            self.refuse(f"is longer than {LONGEST_TEXT} characters; shorten it")
+            return None
         return str(node.value)
 
     def whole(self, low: int, high: int) -> int | None:
         found = self._plain(_WHOLE)
         if not found or not low <= int(found[0]) <= high:
-            return self.refuse(
-                f"{self.shown()} is not allowed; write a whole number from {low} to {high}, without quotes or point"
-            )
+            self.refuse(f"{self.shown()} is not allowed; write a whole number from {low} to {high}, without quotes or point")
+            return None
         return int(found[0])
 
     def number(self, low: float, high: float) -> float | None:
         found = self._plain(_NUMBER)
         if not found or not low <= float(found[0]) <= high:
-            return self.refuse(f"{self.shown()} is not allowed; write a number from {low:g} to {high:g}, without quotes")
+            self.refuse(f"{self.shown()} is not allowed; write a number from {low:g} to {high:g}, without quotes")
+            return None
         return float(found[0])
 
     def seconds(self, low: float, high: float) -> float | None:
@@ -127,23 +128,27 @@ class Place:
         elif isinstance(self.node, yaml.ScalarNode) and self.node.value and (parts := _DURATION.fullmatch(self.node.value)):
             value = sum(int(part or 0) * unit for part, unit in zip(parts.groups(), (86400, 3600, 60, 1, 0.001), strict=True))
         if value is None or not low <= value <= high:
-            return self.refuse(f"{self.shown()} is not allowed; write a time such as 30s or 1h30m, from {low:g}s to {high:g}s")
+            self.refuse(f"{self.shown()} is not allowed; write a time such as 30s or 1h30m, from {low:g}s to {high:g}s")
+            return None
         return value
 
     def yes_no(self) -> bool | None:
         if isinstance(self.node, yaml.ScalarNode) and not self.node.style and self.node.value in ("true", "false"):
             return bool(self.node.value == "true")
-        return self.refuse(f"{self.shown()} is not allowed; write true or false, without quotes")
+        self.refuse(f"{self.shown()} is not allowed; write true or false, without quotes")
+        return None
 
     def one_of(self, choices: Iterable[str]) -> str | None:
         text, known = self.text(), list(choices)
         if text is None or text in known:
             return text
-        return self.refuse(f"{text!r} is not known; {_nearest(text, known)}use {', '.join(known)}")
+        self.refuse(f"{text!r} is not known; {_nearest(text, known)}use {', '.join(known)}")
+        return None
 
     def entries(self) -> list["Place"] | None:
         if not isinstance(self.node, yaml.SequenceNode):
-            return self.refuse(f"{self.shown()} is not a list; write a list (lines that start with -), or [] for none")
+            self.refuse(f"{self.shown()} is not a list; write a list (lines that start with -), or [] for none")
+            return None
         return [Place(self.page, node, f"{self.path}[{number}]") for number, node in enumerate(self.node.value)]
 
     def each(self, reader: Callable[["Place"], T | None]) -> tuple[T, ...] | None:
@@ -157,7 +162,8 @@ class Place:
     def fields(self, known: Iterable[str], required: Iterable[str] = (), *, others: bool = False) -> dict[str, "Place"] | None:
         """The entries of a mapping. `others`: unknown keys are somebody else's and passed over."""
         if not isinstance(self.node, yaml.MappingNode):
-            return self.refuse(f"{self.shown()} is not a mapping; write fields as name: value")
+            self.refuse(f"{self.shown()} is not a mapping; write fields as name: value")
+            return None
         found: dict[str, Place] = {}
         names = list(known)
         for key, value in self.node.value:

@@ -58,7 +58,7 @@ def from_document(document: Mapping[str, Any]) -> migration.Operation:
     """The inverse of `to_document`. Raises UnreadableOperationError."""
     if document.get("version") != VERSION:
         raise UnreadableOperationError(
-            f"the operation has version {document.get('version')!r} and this Ferry knows {VERSION}; run the newer Ferry to finish it"
+            f"the operation has version {document.get('version')!r} and this Ferry knows {VERSION}; let the newer one finish it"
         )
     try:
         unknown = {name: value for name, value in document.items() if name not in _KNOWN}

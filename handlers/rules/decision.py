@@ -8,6 +8,7 @@ from handlers import messages
 from handlers.rules import effects, migration, planning, refusals
 
 FERRY = "ferry"
+Effects = tuple[effects.Effect, ...]  # named here: the field of the same name hides the module
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,7 @@ class Decision:
     """
 
     next: migration.Migration
-    effects: tuple[effects.Effect, ...] = ()
+    effects: Effects = ()
     refusal: refusals.Refusal | None = None
     because: str = ""
 

@@ -1,0 +1,1 @@
+"""The pure core, driven by values: no fixtures, no clock, no patching."""

@@ -182,10 +182,6 @@ async def test_an_api_server_takes_every_plain_manifest_and_refuses_a_misspelt_o
     assert (code, "datas" in answer["message"]) == (400, True)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the stand-in fails on `exec` in probes and `from` in network policies, and misses claims of a StatefulSet among the volumes",
-)
 async def test_an_api_server_takes_every_workload_and_network_policy(api: Api) -> None:
     assert [answer for one in WORKLOADS if (answer := await api.create(one))] == []
 

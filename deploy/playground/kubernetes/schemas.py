@@ -84,7 +84,10 @@ def _apply_refusal(kind: Kind) -> Callable[[str, str, object], ApiFailure]:
 def _fields(model: str) -> dict[str, _Field]:
     found = getattr(models, model)
     return {
-        found.attribute_map[name]: _Field(declared, required=found.model_fields[name].is_required())
+        # Fields named like Python's own words (`_exec`, `_from`) go by another name inside the model; none is required.
+        found.attribute_map[name]: _Field(
+            declared, required=name in found.model_fields and found.model_fields[name].is_required()
+        )
         for name, declared in found.openapi_types.items()
     }
 

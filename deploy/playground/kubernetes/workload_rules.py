@@ -1,7 +1,7 @@
 """What the API refuses in Services, Ingresses, pods and what makes pods."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from deploy.playground.kubernetes import names, selectors
@@ -134,11 +134,12 @@ def _workload(item: Json, live: Json | None, causes: Causes) -> None:
             causes.invalid("spec.selector", spec.get("selector"), "field is immutable")
     elif live is not None and live["spec"].get("template") != spec.get("template"):
         causes.invalid("spec.template", "the new template", "field is immutable")
-    pod_spec(template.get("spec") or {}, "spec.template.spec", causes)
+    claims = {claim.get("metadata", {}).get("name") for claim in _list(spec.get("volumeClaimTemplates"))}
+    pod_spec(template.get("spec") or {}, "spec.template.spec", causes, claims=claims)
 
 
-def pod_spec(spec: Json, where: str, causes: Causes) -> None:
-    """Containers, their names, images, environment and mounts."""
+def pod_spec(spec: Json, where: str, causes: Causes, *, claims: Iterable[str] = ()) -> None:
+    """Containers, their names, images, environment and mounts. `claims`: volumes that a StatefulSet's templates bring."""
     if not _list(spec.get("containers")):
         causes.required(f"{where}.containers")
     volumes = [volume.get("name") for volume in _list(spec.get("volumes"))]
@@ -150,7 +151,7 @@ def pod_spec(spec: Json, where: str, causes: Causes) -> None:
     seen: set[str] = set()
     for group in ("initContainers", "containers"):
         for number, container in enumerate(_list(spec.get(group))):
-            _container(container, f"{where}.{group}[{number}]", set(volumes), seen, causes)
+            _container(container, f"{where}.{group}[{number}]", {*volumes, *claims}, seen, causes)
 
 
 def _container(container: Json, where: str, volumes: set[str], seen: set[str], causes: Causes) -> None:

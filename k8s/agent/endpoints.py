@@ -1,0 +1,90 @@
+"""What the agent answers over HTTP: `/status`, `/metrics`, `/livez`, `/readyz`, and `POST /hold`, which can only lower.
+
+`POST /hold` takes `{"service": NAME or "all", "id": ID}` with the bearer token, and answers 200 only when the links are
+at 0 and the id is on disk. 401: wrong token. 400: no such JSON. 507: it serves 0, but could not write it down.
+"""
+
+import hmac
+import json
+import re
+from collections.abc import Callable
+
+import prometheus_client
+from aiohttp import web
+
+from k8s import model, report_document
+from k8s.agent import serving
+
+HOLD_ID = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,126}[A-Za-z0-9])?")
+LARGEST_BODY = 16 * 1024
+
+
+class Endpoints:
+    """`report` says what `/status` says; `ready` what `/readyz` says (a sentence when not)."""
+
+    def __init__(
+        self,
+        *,
+        served: serving.Serving,
+        token: str,
+        report: Callable[[], model.ProxyReport],
+        unready: Callable[[], str],
+        registry: prometheus_client.CollectorRegistry,
+    ) -> None:
+        self._serving = served
+        self._token = token.encode()
+        self._report = report
+        self._unready = unready
+        self._registry = registry
+        self._pushed = prometheus_client.Counter("ferry_agent_holds_pushed", "Holds pushed to this agent", registry=registry)
+
+    def application(self) -> web.Application:
+        app = web.Application(client_max_size=LARGEST_BODY)
+        app.add_routes(
+            [
+                web.get("/status", self.status),
+                web.get("/metrics", self.metrics),
+                web.get("/livez", self.livez),
+                web.get("/readyz", self.readyz),
+                web.post("/hold", self.hold),
+            ]
+        )
+        return app
+
+    async def status(self, _: web.Request) -> web.Response:
+        return web.json_response(report_document.as_document(self._report()))
+
+    async def metrics(self, _: web.Request) -> web.Response:
+        return web.Response(body=prometheus_client.generate_latest(self._registry), content_type="text/plain")
+
+    async def livez(self, _: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
+    async def readyz(self, _: web.Request) -> web.Response:
+        sentence = self._unready()
+        return web.Response(text=(sentence or "ok") + "\n", status=503 if sentence else 200)
+
+    async def hold(self, request: web.Request) -> web.Response:
+        if not self._may_push(request.headers.get("Authorization", "")):
+            return _answer(401, "the token is wrong or missing; use the one in the Secret ferry-agent-token")
+        try:
+            document = json.loads(await request.text())
+            service, hold_id = str(document["service"]), str(document["id"])
+        except (ValueError, KeyError, TypeError):
+            return _answer(400, 'send {"service": NAME or "all", "id": ID} as JSON')
+        if not model.SERVICE_NAME.fullmatch(service) or not HOLD_ID.fullmatch(hold_id):
+            return _answer(400, "the service or the id has letters that are not allowed; ids use A-Z a-z 0-9 _ . -")
+        self._pushed.inc()
+        try:
+            held = self._serving.hold(service, hold_id)
+        except OSError as error:
+            return _answer(507, f"it serves 0 now, but the hold is not on disk ({error}); free some space and push again")
+        return web.json_response({"pod": self._report().pod, "held": True, "services": list(held), "id": hold_id})
+
+    def _may_push(self, header: str) -> bool:
+        scheme, _, token = header.partition(" ")
+        return bool(self._token) and scheme.lower() == "bearer" and hmac.compare_digest(token.encode(), self._token)
+
+
+def _answer(status: int, sentence: str) -> web.Response:
+    return web.json_response({"held": False, "trouble": sentence}, status=status)

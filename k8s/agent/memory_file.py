@@ -1,0 +1,77 @@
+"""What the agent remembers, on disk: written before it answers anybody, read again when it starts.
+
+One small JSON file a service, replaced atomically. A file that cannot be read is not trusted to say that anything may
+reach new: the service starts from nothing, held by the unreadable file itself, until a signed record clears that.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from k8s import protocol
+
+UNREADABLE = "agent-memory-unreadable"
+
+
+class MemoryFolder:
+    """`folder` is made if missing."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def load(self) -> dict[str, protocol.Memory]:
+        """Every remembered service by name."""
+        found: dict[str, protocol.Memory] = {}
+        for path in sorted(self._folder.glob("*.json")):
+            try:
+                found[path.stem] = memory_from(json.loads(path.read_text()))
+            except (OSError, ValueError, KeyError, TypeError):
+                found[path.stem] = protocol.push_hold(protocol.Memory(path.stem), UNREADABLE)
+        return found
+
+    def save(self, memory: protocol.Memory) -> None:
+        """Atomic and synced. Raises OSError (disk full): the caller must then not answer that it remembers."""
+        path = self._folder / f"{memory.service}.json"
+        fresh = path.with_suffix(".new")
+        with fresh.open("w") as file:
+            json.dump(document_of(memory), file)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+
+
+def document_of(memory: protocol.Memory) -> dict[str, Any]:
+    """Plain JSON values, every field present."""
+    return {
+        "service": memory.service,
+        "record": memory.record.encode().decode() if memory.record else None,
+        "digest": memory.digest,
+        "generation": memory.generation,
+        "missing": memory.missing,
+        "cap": memory.cap,
+        "agreed": memory.agreed,
+        "lowest_wish": memory.lowest_wish,
+        "wish": memory.wish,
+        "holds": [[hold.id, hold.seen_at] for hold in memory.holds],
+        "present": sorted(memory.present),
+    }
+
+
+def memory_from(document: Mapping[str, Any]) -> protocol.Memory:
+    """The inverse of `document_of`. Raises ValueError, KeyError or TypeError."""
+    return protocol.Memory(
+        service=document["service"],
+        record=protocol.decode_record(document["record"].encode()) if document["record"] else None,
+        digest=document["digest"],
+        generation=int(document["generation"]),
+        missing=bool(document["missing"]),
+        cap=int(document["cap"]),
+        agreed=bool(document["agreed"]),
+        lowest_wish=int(document["lowest_wish"]),
+        wish=None if document["wish"] is None else int(document["wish"]),
+        holds=tuple(protocol.RememberedHold(name, int(seen_at)) for name, seen_at in document["holds"]),
+        present=frozenset(document["present"]),
+    )

@@ -1,0 +1,155 @@
+"""What this proxy serves, service by service: feeds the protocol, keeps its memory on disk, moves the links.
+
+Everything here is synchronous and touches only local files, so that a pushed hold is in force within one turn of the
+event loop. Lowering moves the link first and the memory after; raising has its memory on disk before the link moves.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from k8s import model, protocol, views
+from k8s.agent import links as link_files
+from k8s.agent import memory_file
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """One service as it is now: the formula's verdict, and the weight on the link."""
+
+    effective: protocol.Effective
+    weight: int
+    generation: int
+    waits_for_structure: bool
+
+
+class Serving:
+    """Starts from the memory on disk. Unknown services start from nothing."""
+
+    def __init__(self, *, memory: memory_file.MemoryFolder, links: link_files.Links) -> None:
+        self._folder = memory
+        self._links = links
+        self._memories = memory.load()
+        self._for_all = self._memories.pop(model.ALL_SERVICES, protocol.Memory(model.ALL_SERVICES))
+        self._structure: dict[str, model.Exposure] = {}
+        self.trouble: dict[str, str] = {}
+        for name in self._memories:
+            self._serve(name)
+
+    @property
+    def memories(self) -> Mapping[str, protocol.Memory]:
+        return self._memories
+
+    def look(self, view: views.ClusterView) -> None:
+        """The cluster as of the last event. Without a complete first reading nothing is concluded from absence."""
+        if not view.synced:
+            return
+        for name in sorted(set(view.services) | set(self._memories)):
+            self._update(name, _seen(self._memory(name), view.services.get(name, views.ServiceView(name))))
+
+    def hold(self, service: str, hold_id: str) -> tuple[str, ...]:
+        """A pushed hold, for one service or for `all`. Returns the services it holds; they serve 0 already.
+
+        Raises OSError when it could not be remembered on disk: the links are at 0 all the same.
+        """
+        if service == model.ALL_SERVICES:
+            self._for_all = protocol.push_hold(self._for_all, hold_id)
+            names = tuple(sorted(self._memories))
+        else:
+            names = (service,)
+        failure: OSError | None = None
+        for name in names:
+            self._update(name, protocol.push_hold(self._memory(name), hold_id))
+            if name in self.trouble:
+                failure = OSError(self.trouble[name])
+        if service == model.ALL_SERVICES:
+            self._folder.save(self._for_all)
+        if failure is not None:
+            raise failure
+        return names
+
+    def meet(self, service: str, peer: protocol.Peer) -> None:
+        """What another agent remembers of the service."""
+        self._update(service, protocol.see_peer(self._memory(service), peer))
+
+    def nginx_serves(self, structure: Mapping[str, model.Exposure]) -> None:
+        """nginx was asked and serves these targets and rules: raises that waited for it may go on."""
+        self._structure = {name: exposure.at(0) for name, exposure in structure.items()}
+        for name in self._memories:
+            self._serve(name)
+
+    def served(self, service: str) -> Served:
+        memory = self._memories[service]
+        verdict = protocol.effective(memory)
+        weight = self._links.served(service)
+        return Served(
+            effective=verdict,
+            weight=weight,
+            generation=memory.record.generation if memory.record else 0,
+            waits_for_structure=weight < verdict.weight,
+        )
+
+    def reports(self) -> dict[str, model.ServiceReport]:
+        """What the agent says of each service it knows."""
+        return {name: self._report(name) for name in sorted(self._memories)}
+
+    def _report(self, name: str) -> model.ServiceReport:
+        memory, now = self._memories[name], self.served(name)
+        return model.ServiceReport(
+            service=name,
+            generation=now.generation,
+            served=now.weight,
+            holds=memory.held,
+            lowest_wish=memory.lowest_wish if memory.agreed else None,
+            because=self.trouble.get(name) or now.effective.because,
+            applied=not now.waits_for_structure and name not in self.trouble,
+        )
+
+    def _memory(self, name: str) -> protocol.Memory:
+        if name in self._memories:
+            return self._memories[name]
+        return replace(protocol.Memory(name), holds=self._for_all.holds)
+
+    def _update(self, name: str, fresh: protocol.Memory) -> None:
+        """Lowering first moves the link; whatever raises is on disk before it is served."""
+        before = self._memories.get(name)
+        if fresh == before:
+            return
+        lowers = protocol.effective(fresh).weight <= (protocol.effective(before).weight if before else 0)
+        self._memories[name] = fresh
+        if lowers:
+            self._serve(name)
+        try:
+            self._folder.save(fresh)
+        except OSError as error:
+            self.trouble[name] = f"the memory of {name} could not be written ({error.strerror}); it stays at what was written"
+            if not lowers:
+                self._memories[name] = before if before is not None else protocol.Memory(name)
+            return
+        self.trouble.pop(name, None)
+        if not lowers:
+            self._serve(name)
+
+    def _serve(self, name: str) -> None:
+        """Never above the verdict; never up while nginx does not serve the record's own target and rules."""
+        memory = self._memories[name]
+        wanted = protocol.effective(memory).weight
+        present = self._links.served(name)
+        approved = memory.record.exposure.at(0) if memory.record else None
+        if wanted > present and self._structure.get(name) != approved:
+            return
+        if wanted != present or wanted == 0:
+            self._links.serve(name, wanted)
+
+
+def _seen(memory: protocol.Memory, view: views.ServiceView) -> protocol.Memory:
+    """One look at the service. A record that is there but does not count (broken, foreign) keeps what was accepted."""
+    if view.record is not None:
+        memory = protocol.see_record(memory, view.record, payload=view.record.encode(), uid=view.record.uid)
+    elif not view.record_trouble:
+        memory = protocol.miss_record(memory)
+    memory = protocol.see_wish(memory, view.wish if view.wished is not None else None)
+    return protocol.see_holds(memory, _ids(view.holds))
+
+
+def _ids(holds: Iterable[model.Hold]) -> list[str]:
+    return [hold.id for hold in holds]

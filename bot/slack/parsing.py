@@ -1,0 +1,317 @@
+"""What somebody typed, as a value. Pure: the text of `/migrate …`, or of a mention, in; a command or one kind sentence out.
+
+Phones and Slack decorate text: smart quotes, non-breaking spaces, hosts turned into links, people into `<@U…|name>`.
+All of that is undone first. Nothing here knows which services exist or who may ask.
+"""
+
+import difflib
+import html
+import ipaddress
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from bot.slack import escaping
+from k8s import model
+
+TRY_SHIFT = "/migrate shift api-name01 25% reason"
+LONGEST_TEXT = 4_000
+LONGEST_REASON = 300
+LINK = re.compile(r"<(?:https?|mailto|tel):(?://)?([^<>|]*)(?:\|([^<>|]*))?>")
+PERSON_OR_CHANNEL = re.compile(r"<([@#!])([^<>|]+)(?:\|([^<>|]*))?>")
+LEADING_MENTIONS = re.compile(r"\s*(?:<@[A-Z0-9]+(?:\|[^<>|]*)?>[\s,:]*)+")
+SMART = str.maketrans({"“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "‘": "'", "’": "'", "％": "%", "—": "-", "–": "-"})
+SPLIT_PERCENT = re.compile(r"(?<=\d)\s+%")
+PERCENT = re.compile(r"([0-9]{1,3})%?")
+
+
+class UsageError(ValueError):
+    """The text is no command. The message is one sentence; `attempt` is what to type instead."""
+
+    def __init__(self, sentence: str, attempt: str = TRY_SHIFT) -> None:
+        super().__init__(f"{sentence} Try: {attempt}")
+        self.sentence = sentence
+        self.attempt = attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Help:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class WhoAmI:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class ListServices:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """`service` empty: all of them. Everywhere here a service may be given by name or by its old host."""
+
+    service: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyAsked:
+    """The rules somebody typed; what a strategy needs is there, the rest is empty."""
+
+    kind: model.Strategy
+    header: model.HeaderRule | None = None
+    cidrs: tuple[str, ...] = ()
+    user: model.UserRule | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """`weight` in percent. `strategy` None: as it is. `only_plan`: show it, ask for nothing."""
+
+    service: str
+    weight: int
+    reason: str
+    strategy: StrategyAsked | None = None
+    only_plan: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rollback:
+    """`to` None: 100% old, by a hold. A number: down to that percent."""
+
+    service: str
+    to: int | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SafeMode:
+    """`service` is a service or `all`."""
+
+    on: bool
+    service: str = model.ALL_SERVICES
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    service: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmAsked:
+    """`service` empty: the operation of the thread it was typed in."""
+
+    service: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ApproveAsked:
+    """`service` empty: the operation of the thread it was typed in."""
+
+    service: str = ""
+
+
+Asked = Help | WhoAmI | ListServices | Status | Shift | Rollback | SafeMode | History | ConfirmAsked | ApproveAsked
+
+
+def parse(text: str) -> Asked:
+    """The command in `text` (what follows `/migrate`, or a mention's whole text). Raises UsageError and nothing else."""
+    if len(text) > LONGEST_TEXT:
+        raise UsageError(f"That is {len(text)} characters long; a command has at most {LONGEST_TEXT}.")
+    words = normalise(text).split()
+    if words and words[0].lower() == "/migrate":
+        words = words[1:]
+    if not words:
+        return Help()
+    verb, rest = words[0].lower(), words[1:]
+    if verb in VERBS:
+        return VERBS[verb](rest)
+    close = difflib.get_close_matches(verb, VERBS, n=1, cutoff=0.6)
+    meant = f" Did you mean {close[0]}?" if close else ""
+    attempt = EXAMPLES.get(close[0], TRY_SHIFT) if close else "/migrate help"
+    raise UsageError(f"“{_shown(words[0])}” is not a command.{meant}", attempt)
+
+
+def normalise(text: str) -> str:
+    """Slack's and the phone's decoration undone: links become what was typed, people become @name, escapes signs."""
+    text = LEADING_MENTIONS.sub("", text, count=1) if LEADING_MENTIONS.match(text) else text
+    text = LINK.sub(lambda link: (link[2] or link[1]).rstrip("/"), text)
+    text = PERSON_OR_CHANNEL.sub(lambda who: ("#" if who[1] == "#" else "@") + (who[3] or who[2]).lstrip("@#"), text)
+    text = html.unescape(text).translate(SMART)
+    text = "".join(" " if unicodedata.category(sign) == "Zs" else sign for sign in text)
+    return SPLIT_PERCENT.sub("%", "\n".join(escaping.INVISIBLE.sub("", line) for line in text.splitlines()))
+
+
+def _shift(words: list[str]) -> Shift:
+    return _shift_or_plan(words, "shift", only_plan=False)
+
+
+def _plan(words: list[str]) -> Shift:
+    return _shift_or_plan(words, "plan", only_plan=True)
+
+
+def _shift_or_plan(words: list[str], verb: str, *, only_plan: bool) -> Shift:
+    example = EXAMPLES[verb]
+    service = _service(words, example)
+    if len(words) < 2:
+        raise UsageError(
+            "Say how much of the traffic the new cluster should get, in percent.", f"/migrate {verb} {service} 25% reason"
+        )
+    weight = _percent(words[1], f"/migrate {verb} {service} 25% reason")
+    strategy, rest = _strategy(words[2:], f"/migrate {verb} {service} {weight}%")
+    reason = _reason(rest)
+    if not reason and not only_plan:
+        raise UsageError("Say why: whoever approves reads the reason.", f"/migrate {verb} {service} {weight}% reason")
+    return Shift(service, weight, reason, strategy, only_plan)
+
+
+def _rollback(words: list[str]) -> Rollback:
+    service = _service(words, EXAMPLES["rollback"])
+    rest = words[1:]
+    to: int | None = None
+    if rest and rest[0].lower() == "to":
+        attempt = f"/migrate rollback {service} to 5%"
+        if len(rest) < 2:
+            raise UsageError("Say down to how many percent, or leave “to” out for 100% old.", attempt)
+        to = _percent(rest[1], attempt)
+        rest = rest[2:]
+    return Rollback(service, to, _reason(rest))
+
+
+def _safe_mode(words: list[str]) -> SafeMode:
+    if not words or words[0].lower() not in ("on", "off"):
+        raise UsageError("Say on or off: safe mode sends everything of a service to the old cluster.", EXAMPLES["safe-mode"])
+    rest = words[1:]
+    service = _service(rest, EXAMPLES["safe-mode"], also=(model.ALL_SERVICES,)) if rest else model.ALL_SERVICES
+    return SafeMode(words[0].lower() == "on", service, _reason(rest[1:]))
+
+
+def _status(words: list[str]) -> Status:
+    return Status(_only_service(words, "status"))
+
+
+def _history(words: list[str]) -> History:
+    if not words:
+        raise UsageError("Say whose history.", EXAMPLES["history"])
+    return History(_only_service(words, "history"))
+
+
+def _confirm(words: list[str]) -> ConfirmAsked:
+    return ConfirmAsked(_only_service(words, "confirm"))
+
+
+def _approve(words: list[str]) -> ApproveAsked:
+    return ApproveAsked(_only_service(words, "approve"))
+
+
+def _only_service(words: list[str], verb: str) -> str:
+    if len(words) > 1:
+        raise UsageError(f"“{_shown(' '.join(words[1:]))}” is one word too many for {verb}.", EXAMPLES[verb])
+    return _service(words, EXAMPLES[verb]) if words else ""
+
+
+def _service(words: list[str], example: str, *, also: tuple[str, ...] = ()) -> str:
+    """The first word as a service's name or old host, lower-case."""
+    if not words:
+        raise UsageError("Say which service.", example)
+    name = words[0].strip("\"'`*,").lower()
+    if name in also:
+        return name
+    if name == model.ALL_SERVICES:
+        raise UsageError("“all” works only with safe-mode.", EXAMPLES["safe-mode"])
+    if not (model.SERVICE_NAME.fullmatch(name) or model.HOST_NAME.fullmatch(name)):
+        raise UsageError(f"“{_shown(words[0])}” is not a service's name (small letters, digits and -).", example)
+    return name
+
+
+def _percent(word: str, attempt: str) -> int:
+    found = PERCENT.fullmatch(word.strip("\"'`*,"))
+    if not found or int(found[1]) > 100:
+        raise UsageError(f"“{_shown(word)}” is not a whole percentage from 0 to 100.", attempt)
+    return int(found[1])
+
+
+def _strategy(words: list[str], start: str) -> tuple[StrategyAsked | None, list[str]]:
+    """`strategy weight | header NAME=V1,V2 | ip NET1,NET2 | user cookie:NAME[=ID1,ID2]`, and what follows it."""
+    if not words or words[0].lower() != "strategy":
+        return None, words
+    kinds = ", ".join(model.Strategy)
+    if len(words) < 2 or words[1].lower() not in list(model.Strategy):
+        raise UsageError(f"A strategy is one of {kinds}.", f"{start} strategy header X-Canary=yes reason")
+    kind = model.Strategy(words[1].lower())
+    if kind is model.Strategy.WEIGHT:
+        return StrategyAsked(kind), words[2:]
+    attempt = f"{start} strategy {kind} {RULE_EXAMPLES[kind]} reason"
+    if len(words) < 3:
+        raise UsageError(f"Strategy {kind} needs to know which requests.", attempt)
+    name, _, values = words[2].partition("=")
+    listed = tuple(value for value in values.split(",") if value)
+    try:
+        match kind:
+            case model.Strategy.HEADER:
+                asked = StrategyAsked(kind, header=model.HeaderRule(name, listed))
+            case model.Strategy.USER:
+                asked = StrategyAsked(kind, user=model.UserRule(model.sticky_from(name), listed))
+            case _:
+                networks = tuple(str(ipaddress.ip_network(cidr)) for cidr in words[2].split(",") if cidr)
+                asked = StrategyAsked(kind, cidrs=networks)
+    except ValueError as error:
+        raise UsageError(f"“{_shown(words[2])}” does not say which requests ({_shown(str(error))}).", attempt) from None
+    if kind is model.Strategy.IP and not asked.cidrs:
+        raise UsageError("Strategy ip needs at least one network.", attempt)
+    return asked, words[3:]
+
+
+def _reason(words: list[str]) -> str:
+    """The rest of the line, without a word `reason:` or quotes around it, cut to what a card can show."""
+    text = escaping.clean(" ".join(words))
+    text = re.sub(r"^reason\s*[:=]\s*", "", text, flags=re.IGNORECASE)
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+        text = text[1:-1].strip()
+    return escaping.truncate(text, LONGEST_REASON)
+
+
+def _shown(word: str) -> str:
+    return escaping.plain(word, 60)
+
+
+def _no_more(make: Callable[[], Asked]) -> Callable[[list[str]], Asked]:
+    """A verb that takes no words; what follows it is ignored, since nobody can mean harm by it."""
+    return lambda _words: make()
+
+
+VERBS: Mapping[str, Callable[[list[str]], Asked]] = {
+    "help": _no_more(Help),
+    "whoami": _no_more(WhoAmI),
+    "list": _no_more(ListServices),
+    "status": _status,
+    "plan": _plan,
+    "shift": _shift,
+    "rollback": _rollback,
+    "safe-mode": _safe_mode,
+    "history": _history,
+    "confirm": _confirm,
+    "approve": _approve,
+}
+EXAMPLES: Mapping[str, str] = {
+    "help": "/migrate help",
+    "whoami": "/migrate whoami",
+    "list": "/migrate list",
+    "status": "/migrate status api-name01",
+    "plan": "/migrate plan api-name01 25%",
+    "shift": TRY_SHIFT,
+    "rollback": "/migrate rollback api-name01 reason",
+    "safe-mode": "/migrate safe-mode on api-name01 reason",
+    "history": "/migrate history api-name01",
+    "confirm": "/migrate confirm api-name01",
+    "approve": "/migrate approve api-name01",
+}
+RULE_EXAMPLES: Mapping[model.Strategy, str] = {
+    model.Strategy.HEADER: "X-Canary=yes",
+    model.Strategy.IP: "10.2.0.0/16",
+    model.Strategy.USER: "cookie:uid=alice",
+}

@@ -1,0 +1,169 @@
+"""What people type, as values; and that no text whatever makes the parser raise anything but a usage error."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from bot.slack import parsing
+from k8s import model
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "shift api-name01 25% why not",
+        "shift api-name01 25 why not",
+        "shift api-name01 25 % why not",
+        "SHIFT API-NAME01 25％ why not",
+        "/migrate shift api-name01 25% “why not”",
+        "<@U0BOT> shift\u00a0api-name01\u00a025\u00a0% reason: why not",
+        "<@U0BOT|ferry>: shift `api-name01` 25% ‘why not’",
+    ],
+)
+def test_a_percentage_may_be_written_in_many_ways(text: str) -> None:
+    assert parsing.parse(text) == parsing.Shift("api-name01", 25, "why not")
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("", parsing.Help()),
+        ("  <@U0BOT> ", parsing.Help()),
+        ("help me please", parsing.Help()),
+        ("whoami", parsing.WhoAmI()),
+        ("list", parsing.ListServices()),
+        ("status", parsing.Status()),
+        ("status api-name01", parsing.Status("api-name01")),
+        ("status <http://api.team.example.com|api.team.example.com>", parsing.Status("api.team.example.com")),
+        ("status <http://api.team.example.com/>", parsing.Status("api.team.example.com")),
+        ("plan api-name01 5%", parsing.Shift("api-name01", 5, "", None, only_plan=True)),
+        ("rollback api-name01", parsing.Rollback("api-name01")),
+        ("rollback api-name01 it is slow", parsing.Rollback("api-name01", None, "it is slow")),
+        ("rollback api-name01 to 5 % it is slow", parsing.Rollback("api-name01", 5, "it is slow")),
+        ("safe-mode on", parsing.SafeMode(on=True)),
+        ("safe-mode off api-name01 fixed", parsing.SafeMode(on=False, service="api-name01", reason="fixed")),
+        ("safe-mode on all fire", parsing.SafeMode(on=True, service="all", reason="fire")),
+        ("history api-name01", parsing.History("api-name01")),
+        ("confirm", parsing.ConfirmAsked()),
+        ("approve api-name01", parsing.ApproveAsked("api-name01")),
+    ],
+)
+def test_every_verb_has_its_value(text: str, asked: parsing.Asked) -> None:
+    assert parsing.parse(text) == asked
+
+
+def test_a_strategy_stands_between_the_percentage_and_the_reason() -> None:
+    header = parsing.parse("shift a 50% strategy header X-Canary=yes,on because")
+    assert header == parsing.Shift(
+        "a", 50, "because", parsing.StrategyAsked(model.Strategy.HEADER, header=model.HeaderRule("X-Canary", ("yes", "on")))
+    )
+    network = parsing.parse("shift a 50% strategy ip 10.2.0.0/16,10.3.0.0/16 because")
+    assert isinstance(network, parsing.Shift)
+    assert network.strategy == parsing.StrategyAsked(model.Strategy.IP, cidrs=("10.2.0.0/16", "10.3.0.0/16"))
+    user = parsing.parse("shift a 50% strategy user cookie:uid=ann because")
+    assert isinstance(user, parsing.Shift)
+    assert user.strategy is not None
+    assert user.strategy.user == model.UserRule(model.sticky_from("cookie:uid"), ("ann",))
+    assert parsing.parse("shift a 50% strategy weight because") == parsing.Shift(
+        "a", 50, "because", parsing.StrategyAsked(model.Strategy.WEIGHT)
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("shift", "which service"),
+        ("shift api-name01", "how much"),
+        ("shift api-name01 25%", "why"),
+        ("shift api-name01 101% x", "“101%” is not a whole percentage"),
+        ("shift api-name01 abc% x", "“abc%” is not a whole percentage"),
+        ("shift api-name01 -5% x", "“-5%” is not a whole percentage"),
+        ("shift api-name01 2.5% x", "“2.5%” is not a whole percentage"),
+        ("shift api-name01 ２５% x", "is not a whole percentage"),
+        ("shift api_name 25% x", "“api_name” is not a service's name"),
+        ("shift all 25% x", "only with safe-mode"),
+        ("shift a 25% strategy magic x", "one of weight, header, ip, user"),
+        ("shift a 25% strategy ip 10.2.0.1/16 x", "does not say which requests"),
+        ("shift a 25% strategy header yes", "does not say which requests"),
+        ("rollback", "which service"),
+        ("rollback api-name01 to", "down to how many percent"),
+        ("safe-mode", "on or off"),
+        ("history", "whose history"),
+        ("status one two", "too many"),
+        ("x" * 5000, "5000 characters"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_sentence_with_something_to_try(text: str, says: str) -> None:
+    with pytest.raises(parsing.UsageError) as caught:
+        parsing.parse(text)
+    assert says in caught.value.sentence
+    assert str(caught.value).count(" Try: /migrate ") == 1
+
+
+def test_the_suggested_text_is_itself_understood() -> None:
+    for example in parsing.EXAMPLES.values():
+        assert parsing.parse(example)
+    with pytest.raises(parsing.UsageError) as caught:
+        parsing.parse("shift api-name01 101% x")
+    assert parsing.parse(caught.value.attempt) == parsing.Shift("api-name01", 25, "reason")
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("shfit api 5%", "shift"), ("rolback api", "rollback"), ("safemode on", "safe-mode")]
+)
+def test_a_misspelt_verb_is_guessed_but_never_carried_out(typed: str, meant: str) -> None:
+    with pytest.raises(parsing.UsageError, match=f"Did you mean {meant}"):
+        parsing.parse(typed)
+
+
+def test_people_in_a_reason_become_names_and_cannot_be_pinged() -> None:
+    asked = parsing.parse("shift a 5% asked by <@U1|ann> in <#C1|ops> &amp; <!channel>")
+    assert isinstance(asked, parsing.Shift)
+    assert asked.reason == "asked by @ann in #ops & @channel"
+
+
+def test_a_very_long_reason_is_cut_with_a_mark() -> None:
+    asked = parsing.parse("shift a 5% " + "so " * 500)
+    assert isinstance(asked, parsing.Shift)
+    assert len(asked.reason) == parsing.LONGEST_REASON
+    assert asked.reason.endswith("…")
+
+
+WORDS = some.sampled_from(
+    [
+        *parsing.VERBS,
+        "strategy",
+        "header",
+        "ip",
+        "user",
+        "to",
+        "on",
+        "off",
+        "all",
+        "api-name01",
+        "25%",
+        "%",
+        "X=1",
+        "10.0.0.0/8",
+        "cookie:a",
+        "<http://",
+        "|",
+        ">",
+        "<@U1>",
+        "&lt;",
+        "“",
+        "\u00a0",
+        "\u202e",
+        "=",
+    ]
+)
+
+
+@given(some.one_of(some.text(), some.lists(some.one_of(WORDS, some.text(max_size=6)), max_size=9).map(" ".join)))
+def test_no_text_raises_anything_but_a_usage_error(text: str) -> None:
+    try:
+        asked = parsing.parse(text)
+    except parsing.UsageError as error:
+        assert "\n" not in str(error)  # noqa: PT017 - a usage error is one of two allowed outcomes, not the expected one
+    else:
+        assert isinstance(asked, parsing.Asked)

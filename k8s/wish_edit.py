@@ -134,10 +134,18 @@ def _carried(text: str, node: yaml.ScalarNode, before: str, after: str, place: P
     """The change of the embedded document carried into the block scalar of the manifest around it."""
     old, new = before.split("\n"), after.split("\n")
     number = next((number for number, pair in enumerate(zip(old, new, strict=True)) if pair[0] != pair[1]), 0)
-    lines = text.splitlines(keepends=True)
+    lines = text.splitlines(keepends=True)  # the same line ends as YAML counts, U+2028 among them
     at = node.start_mark.line + 1 + number
     line = lines[at].rstrip("\r\n") if at < len(lines) else ""
     if node.style != "|" or not line.endswith(old[number]):
         raise _refused(place, "is not a block text; write it with | so that a change keeps its form")
     lines[at] = line.removesuffix(old[number]) + new[number] + lines[at][len(line) :]
-    return "".join(lines)
+    carried = "".join(lines)
+    if _embedded(carried, place.page) != after:  # characters that YAML counts as line ends: the wrong line was met
+        raise _refused(place, "has unusual line ends, so that the change would meet another line; use plain new lines")
+    return carried
+
+
+def _embedded(text: str, page: Page) -> str | None:
+    inner = _one(_children(_one(_children(compose(text, page)), "data")), _WISH_KEY)
+    return str(inner.value) if isinstance(inner, yaml.ScalarNode) else None

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from k8s import wish_document
+from k8s import wish_document, wish_edit
 
 SERVICE = """\
 services:
@@ -126,3 +126,17 @@ def test_an_edit_changes_that_weight_and_nothing_else(weight: int, newline: str,
 def test_an_edit_that_would_not_be_true_is_refused(text: str, service: str, expected: int | None, said: str) -> None:
     with pytest.raises(wish_document.WishError, match=said):
         wish_document.with_weight(text, service, 25, expected=expected)
+
+
+def test_a_manifest_with_a_strange_line_end_never_has_another_line_changed() -> None:
+    def service(name: str) -> str:
+        return (
+            f"      - name: {name}\n        old_host: {name}.old.example\n        new_host: {name}.new.example\n"
+            f"        old_backend: {name}.team.svc.cluster.local:80\n        migration_percentage: 5\n"
+        )
+
+    manifest = 'kind: ConfigMap\napiVersion: v1\ndata:\n  note: "a\u2028b"\n  migration.yaml: |\n    services:\n'
+    manifest += service("one") + service("two")
+    changed = wish_edit.with_weight(manifest, "two", 7)
+    found = wish_document.read(changed).services
+    assert {name: one.exposure.weight for name, one in found.items()} == {"one": 5, "two": 7}

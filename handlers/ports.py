@@ -24,7 +24,10 @@ class Clock(Protocol):
 
 
 class Pending(Protocol):
-    """Operations under way, by service. Convenient, not needed for safety: it may come back empty, or old."""
+    """Operations under way, by service. Convenient, not needed for safety: it may come back empty, or old.
+
+    Raises handlers.errors.Away when it cannot be reached within its limit.
+    """
 
     async def load(self, service: str) -> migration.Operation | None:
         """The service's operation, if one is stored."""
@@ -40,6 +43,8 @@ class Pending(Protocol):
 
 
 class Seen(Protocol):
+    """Raises handlers.errors.Away when it cannot be reached within its limit."""
+
     async def first_time(self, message_id: str) -> bool:
         """True exactly once for each id, over all replicas, for as long as deliveries may repeat."""
 
@@ -90,8 +95,10 @@ class Agents(Protocol):
 
 
 class Chat(Protocol):
-    async def show(self, operation: migration.Operation) -> migration.Card:
-        """Post the operation's card, or update it where it was posted."""
+    """Everything here is handed over at once and said as soon as Slack lets it: no call waits for Slack, none fails."""
+
+    async def show(self, operation: migration.Operation) -> None:
+        """Post the operation's card, or update it where it was posted; a newer form overtakes one that still waits."""
 
     async def say(self, operation: migration.Operation, sentence: str) -> None:
         """One line in the thread of its card."""
@@ -110,7 +117,7 @@ class AuditLog(Protocol):
 
 class Alerts(Protocol):
     async def firing(self, service: str) -> tuple[messages.Alert, ...]:
-        """What fires for the service now. Raises when nobody can say: unknown is not quiet."""
+        """What fires for the service now. Raises handlers.errors.Away when nobody can say: unknown is not quiet."""
 
     async def blind(self) -> str:
         """Why nobody watches (Watchdog missing, Alertmanager away), as one sentence; empty: eyes are open."""

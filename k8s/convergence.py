@@ -7,7 +7,7 @@ every live proxy, terminating ones too, to report the generation (or a later one
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from k8s import model, views
+from k8s import model, proxy_report, views
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def _waiting(done: int, total: int, lagging: Sequence[tuple[str, str]], goal: st
     return Waiting(done, total, tuple(lagging), f"{done} of {total} proxies serve {goal}: {who}")
 
 
-def _raise_lag(report: model.ProxyReport, service: str, generation: int, weight: int) -> str:
+def _raise_lag(report: proxy_report.ProxyReport, service: str, generation: int, weight: int) -> str:
     """Why this proxy does not serve it; empty when it does."""
     one = report.services.get(service)
     if not report.ready:
@@ -81,7 +81,7 @@ def _raise_lag(report: model.ProxyReport, service: str, generation: int, weight:
     return ""
 
 
-def _lowering_lag(report: model.ProxyReport, service: str, generation: int, weight: int, hold: str) -> str:
+def _lowering_lag(report: proxy_report.ProxyReport, service: str, generation: int, weight: int, hold: str) -> str:
     if service == model.ALL_SERVICES:
         lags = (_lowering_lag(report, name, generation, weight, hold) for name in sorted(report.services))
         return next((lag for lag in lags if lag), "")

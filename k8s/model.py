@@ -349,28 +349,3 @@ class Hold:
     def key(self) -> str:
         """The key in `migration-holds`."""
         return f"hold.{self.service}.{self.id}"
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceReport:
-    """What one agent says of one service. `generation`: the record it serves. `served`: the weight on its links now."""
-
-    service: str
-    generation: int
-    served: int
-    holds: tuple[str, ...] = ()
-    lowest_wish: int | None = None
-    because: str = ""
-    applied: bool = True  # nginx was asked, over a fresh connection, and serves this structure
-
-
-@dataclass(frozen=True, slots=True)
-class ProxyReport:
-    """What one agent says of itself. `services` by name; `trouble` says what it could not apply, in sentences."""
-
-    pod: str
-    ready: bool
-    terminating: bool
-    config: str  # hash of the nginx config that nginx itself says it serves
-    services: Mapping[str, ServiceReport]
-    trouble: tuple[str, ...] = ()

@@ -8,7 +8,7 @@ from typing import Any
 
 import aiohttp
 
-from k8s import client, errors, hold_document, model, report_document, views
+from k8s import client, errors, hold_document, model, proxy_report, report_document, views
 
 SELECTOR = "app.kubernetes.io/name=migration-proxy"
 DEPLOYMENT = "migration-proxy"
@@ -93,7 +93,7 @@ class Proxies:
             return views.PushAnswer(pod, held=False, trouble=str(error))
         return views.PushAnswer(pod, held=answer.get("held") is True, trouble=str(answer.get("trouble") or ""))
 
-    async def _status(self, address: str) -> model.ProxyReport | None:
+    async def _status(self, address: str) -> proxy_report.ProxyReport | None:
         try:
             return report_document.report_from(await self._ask("GET", address, "/status"))
         except errors.ClusterError:

@@ -5,19 +5,20 @@ Fields that a newer agent adds are ignored; a missing or mistyped field is an er
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from dataclasses import fields as dataclass_fields
 from typing import Any, TypeVar
 
-from k8s import errors, model
+from k8s import errors, proxy_report
 
 Kind = TypeVar("Kind")
 _MISSING = object()
 
 
-def service_as_document(report: model.ServiceReport) -> dict[str, Any]:
+def service_as_document(report: proxy_report.ServiceReport) -> dict[str, Any]:
     return {**asdict(report), "holds": list(report.holds)}
 
 
-def as_document(report: model.ProxyReport) -> dict[str, Any]:
+def as_document(report: proxy_report.ProxyReport) -> dict[str, Any]:
     return {
         "pod": report.pod,
         "ready": report.ready,
@@ -28,13 +29,13 @@ def as_document(report: model.ProxyReport) -> dict[str, Any]:
     }
 
 
-def service_from(document: object) -> model.ServiceReport:
+def service_from(document: object) -> proxy_report.ServiceReport:
     """Raises errors.BadReply."""
     fields = _fields(document, "a service's report")
     lowest = fields.get("lowest_wish")
     if lowest is not None:
         lowest = _field(fields, "lowest_wish", int)
-    report = model.ServiceReport(
+    report = proxy_report.ServiceReport(
         service=_field(fields, "service", str),
         generation=_field(fields, "generation", int),
         served=_field(fields, "served", int),
@@ -42,6 +43,7 @@ def service_from(document: object) -> model.ServiceReport:
         lowest_wish=lowest,
         because=_field(fields, "because", str),
         applied=_field(fields, "applied", bool),
+        traffic=_traffic_from(fields.get("traffic")),
     )
     if not 0 <= report.served <= 100 or report.generation < 0:
         raise errors.BadReply(
@@ -50,14 +52,14 @@ def service_from(document: object) -> model.ServiceReport:
     return report
 
 
-def report_from(document: object) -> model.ProxyReport:
+def report_from(document: object) -> proxy_report.ProxyReport:
     """Raises errors.BadReply."""
     fields = _fields(document, "the agent's report")
     services = {str(name): service_from(one) for name, one in _fields(fields.get("services"), "services").items()}
     for name, one in services.items():
         if one.service != name:
             raise errors.BadReply(f"the agent reports {one.service!r} under the name {name!r}; look at its log")
-    return model.ProxyReport(
+    return proxy_report.ProxyReport(
         pod=_field(fields, "pod", str),
         ready=_field(fields, "ready", bool),
         terminating=_field(fields, "terminating", bool),
@@ -65,6 +67,17 @@ def report_from(document: object) -> model.ProxyReport:
         services=services,
         trouble=_texts(fields, "trouble"),
     )
+
+
+def _traffic_from(document: object) -> proxy_report.Traffic | None:
+    """None where the agent does not count (an older one); a number that cannot be is an error."""
+    if document is None:
+        return None
+    fields = _fields(document, "a service's traffic")
+    numbers: dict[str, Any] = {one.name: fields.get(one.name) for one in dataclass_fields(proxy_report.Traffic)}
+    if wrong := [name for name, value in numbers.items() if type(value) not in {int, float} or value < 0]:
+        raise errors.BadReply(f"{', '.join(wrong)} in the agent's traffic is no number from 0; is it of the bot's version?")
+    return proxy_report.Traffic(**numbers)
 
 
 def _fields(document: object, what: str) -> Mapping[str, Any]:

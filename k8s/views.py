@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from k8s import model, protocol
+from k8s import model, protocol, proxy_report
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,5 +93,5 @@ class Fleet:
     """All proxies asked at once. `expected`: how many replicas the workload wants. `silent`: pods that gave no answer."""
 
     expected: int
-    reports: tuple[model.ProxyReport, ...]
+    reports: tuple[proxy_report.ProxyReport, ...]
     silent: tuple[str, ...] = ()

@@ -10,7 +10,7 @@ import sys
 import prometheus_client
 from aiohttp import web
 
-from k8s import client, cluster_watch, credentials, model, nginx, signing, wish_document, wish_edit
+from k8s import client, cluster_watch, credentials, nginx, proxy_report, signing, wish_document, wish_edit
 from k8s.agent import endpoints, links, memory_file, nginx_process, resolving, serving, settings, structure
 
 log = logging.getLogger("ferry.agent")
@@ -44,10 +44,10 @@ class Agent:
         self._stopping = False
         self._looked = asyncio.Event()
 
-    def report(self) -> model.ProxyReport:
+    def report(self) -> proxy_report.ProxyReport:
         """What `/status` says."""
         trouble = [*self._cluster.view().trouble, self.structure.trouble, *self.serving.trouble.values()]
-        return model.ProxyReport(
+        return proxy_report.ProxyReport(
             pod=self._chosen.pod,
             ready=not self.unready(),
             terminating=self._stopping,

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import prometheus_client
 from aiohttp import web
 
-from k8s import model, report_document
+from k8s import model, proxy_report, report_document
 from k8s.agent import serving
 
 HOLD_ID = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,126}[A-Za-z0-9])?")
@@ -27,7 +27,7 @@ class Endpoints:
         *,
         served: serving.Serving,
         token: str,
-        report: Callable[[], model.ProxyReport],
+        report: Callable[[], proxy_report.ProxyReport],
         unready: Callable[[], str],
         registry: prometheus_client.CollectorRegistry,
     ) -> None:

@@ -7,7 +7,7 @@ event loop. Lowering moves the link first and the memory after; raising has its 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from k8s import model, protocol, views
+from k8s import model, protocol, proxy_report, views
 from k8s.agent import links as link_files
 from k8s.agent import memory_file
 
@@ -88,13 +88,13 @@ class Serving:
             waits_for_structure=weight < verdict.weight,
         )
 
-    def reports(self) -> dict[str, model.ServiceReport]:
+    def reports(self) -> dict[str, proxy_report.ServiceReport]:
         """What the agent says of each service it knows."""
         return {name: self._report(name) for name in sorted(self._memories)}
 
-    def _report(self, name: str) -> model.ServiceReport:
+    def _report(self, name: str) -> proxy_report.ServiceReport:
         memory, now = self._memories[name], self.served(name)
-        return model.ServiceReport(
+        return proxy_report.ServiceReport(
             service=name,
             generation=now.generation,
             served=now.weight,

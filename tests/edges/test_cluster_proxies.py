@@ -9,15 +9,15 @@ import pytest_asyncio
 from aiohttp import web
 
 from deploy.playground.kubernetes.server import KubernetesStandIn
-from k8s import client, convergence, credentials, errors, hold_document, model, proxies, report_document, views
+from k8s import client, convergence, credentials, errors, hold_document, model, proxies, proxy_report, report_document, views
 
 NAMESPACE = "default"
-SERVING = model.ServiceReport("api", generation=3, served=25, holds=(), lowest_wish=25)
+SERVING = proxy_report.ServiceReport("api", generation=3, served=25, holds=(), lowest_wish=25)
 
 
-def report(pod: str, **changes: Any) -> model.ProxyReport:
+def report(pod: str, **changes: Any) -> proxy_report.ProxyReport:
     one = replace(SERVING, **changes)
-    return model.ProxyReport(pod, ready=True, terminating=False, config="abc", services={"api": one})
+    return proxy_report.ProxyReport(pod, ready=True, terminating=False, config="abc", services={"api": one})
 
 
 def test_a_report_survives_json() -> None:

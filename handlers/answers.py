@@ -1,0 +1,124 @@
+"""What the use cases answer: values that cards, the command line and the API show. No words of Slack here."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from handlers.rules import migration, refusals
+from k8s import model, views
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """To one message. `sentence` says what happened, or the whole refusal. `operation`: as it is now, if there is one."""
+
+    sentence: str
+    refusal: refusals.Refusal | None = None
+    operation: migration.Operation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A hold that was ordered. `written`: it stands in the cluster. `pushes`: what each agent said. `trouble`: what failed.
+
+    `seconds`: from the order until both were answered.
+    """
+
+    hold: model.Hold
+    written: bool
+    pushes: tuple[views.PushAnswer, ...]
+    seconds: float
+    trouble: str = ""
+
+    @property
+    def safe(self) -> bool:
+        """It will be obeyed: it stands in the cluster, or every agent that is known holds it."""
+        return self.written or (bool(self.pushes) and all(push.held for push in self.pushes))
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What became of the alerts of one webhook call. `lost`: neither written nor held anywhere; ask for them again (503)."""
+
+    acted: int
+    told: int
+    lost: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyLine:
+    """What one proxy says of a service. `served` None: it gives no answer; `because` says why it serves that."""
+
+    pod: str
+    ready: bool
+    served: int | None
+    generation: int
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceStatus:
+    """One service, everything a person on call wants to know. `served`: proxies' sentence, k of n."""
+
+    name: str
+    phase: migration.Phase
+    exposure: model.Exposure | None  # of the record in force
+    generation: int
+    wish: int
+    wished: model.Service | None
+    holds: tuple[model.Hold, ...]
+    operation: migration.Operation | None
+    last: migration.Operation | None
+    proxies: tuple[ProxyLine, ...]
+    expected: int
+    served: str
+    firing: tuple[str, ...]
+    trouble: tuple[str, ...]
+
+    @property
+    def weight(self) -> int:
+        return self.exposure.weight if self.exposure else 0
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceLine:
+    """One line of the list."""
+
+    name: str
+    phase: migration.Phase
+    weight: int
+    wish: int
+    old_host: str
+    holds: tuple[str, ...]
+    operation: migration.Operation | None
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """All services, and what is wrong with the whole. `synced` False: the cluster cannot be read completely."""
+
+    services: tuple[ServiceLine, ...]
+    trouble: tuple[str, ...]
+    synced: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A plan that nobody asked for yet. `refusal`: why it would be refused now; None: it would be accepted."""
+
+    plan: migration.Plan
+    refusal: refusals.Refusal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """One change that was made. `approved_by`: shown names. `before` None: the first one, or not known."""
+
+    generation: int
+    at: datetime | None
+    who: str
+    sentence: str
+    before: int | None
+    weight: int
+    approved_by: tuple[str, ...]
+    operation: str
+    hash: str

@@ -1,0 +1,49 @@
+"""What one proxy says of itself: plain values, made by the agent and judged by the bot."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """Of one service since this agent started, counted from nginx's log; every number only grows.
+
+    `new`, `old`: requests by the side that the split chose for them. `attempts_new`, `failed_new`: tries at the new
+    cluster, and those that failed (also when the old one saved the request). `seconds_new`, `seconds_old`: response
+    times summed over the requests answered by that side; `answered_new`, `answered_old`: how many those are.
+    """
+
+    new: int = 0
+    old: int = 0
+    attempts_new: int = 0
+    failed_new: int = 0
+    answered_new: int = 0
+    answered_old: int = 0
+    seconds_new: float = 0.0
+    seconds_old: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceReport:
+    """What one agent says of one service. `generation`: the record it serves. `served`: the weight on its links now."""
+
+    service: str
+    generation: int
+    served: int
+    holds: tuple[str, ...] = ()
+    lowest_wish: int | None = None
+    because: str = ""
+    applied: bool = True  # nginx was asked, over a fresh connection, and serves this structure
+    traffic: Traffic | None = None  # None: this agent cannot count
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyReport:
+    """What one agent says of itself. `services` by name; `trouble` says what it could not apply, in sentences."""
+
+    pod: str
+    ready: bool
+    terminating: bool
+    config: str  # hash of the nginx config that nginx itself says it serves
+    services: Mapping[str, ServiceReport]
+    trouble: tuple[str, ...] = ()

@@ -25,10 +25,12 @@ class Action(StrEnum):
     DETAILS = "ferry.details"
     HOLD = "ferry.hold"  # roll back, safe mode on: one button, one meaning
     RELEASE = "ferry.release"
-    STATUS = "ferry.status"
+    STATUS = "ferry.status"  # of `all`: the list
+    REFRESH = "ferry.refresh"  # the Home tab; always of `all`
 
 
-ABOUT_SERVICE = frozenset({Action.HOLD, Action.RELEASE, Action.STATUS})
+ABOUT_SERVICE = frozenset({Action.HOLD, Action.RELEASE, Action.STATUS, Action.REFRESH})
+ALL = model.ALL_SERVICES
 
 
 class ButtonError(ValueError):
@@ -62,6 +64,11 @@ def operation_value(operation: str, revision: int) -> str:
     if not OPERATION_VALUE.fullmatch(value):
         raise ValueError(f"{value!r} cannot stand in a button: an operation id is 1 to 100 of A-Z a-z 0-9 _ . -")
     return value
+
+
+def names_service(service: str) -> bool:
+    """Whether a button can carry this name: a service's, or `all`."""
+    return SERVICE_VALUE.fullmatch(f"svc1|{service}") is not None
 
 
 def service_value(service: str) -> str:

@@ -1,0 +1,115 @@
+"""The words of every card, one file a language, and the one rule of how facts get into them.
+
+A fact is foreign unless it is `Live`: in mrkdwn (`Words.live`) it is escaped, in plain text (`Words.plain`) it is cleaned.
+So a card is safe by how it is made, not by remembering to escape.
+"""
+
+import functools
+import string
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+import yaml
+
+from bot.slack import escaping
+
+LOCALES = ("en", "zh-CN")
+LONGEST_FACT = 300
+
+
+class WordsError(ValueError):
+    """A language without a file, a file that is no tree of texts, or a word that is missing or lacks a fact."""
+
+
+class Live(str):
+    """mrkdwn made here, from words, escaped facts and trusted ids: it is shown as it is."""
+
+    __slots__ = ()
+
+
+def foreign(text: str, most: int = LONGEST_FACT) -> Live:
+    """Text that somebody else wrote, for mrkdwn: one line, nothing in it is live or formats. Up to five times `most` long."""
+    return Live(escaping.quoted(text, most))
+
+
+def sentence(text: str, most: int = LONGEST_FACT) -> Live:
+    """A sentence of the rules: escaped, but its backticks still mark commands. Nothing in it is live."""
+    return Live(escaping.escape(text, most))
+
+
+def code(text: str, most: int = 500) -> Live:
+    """Something to copy and type. Inside backticks nothing formats, so only backticks are replaced."""
+    return Live(f"`{escaping.escape(text, most).replace('`', 'ˋ') or '-'}`")
+
+
+def joined(parts: "list[Live] | tuple[Live, ...]", by: str = "\n") -> Live:
+    return Live(by.join(parts))
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """One language. Raises WordsError for one that has no file."""
+
+    locale: str
+
+    def __post_init__(self) -> None:
+        _words(self.locale)
+
+    def live(self, key: str, **facts: object) -> Live:
+        """The words for mrkdwn; every fact that is not Live is escaped. Raises WordsError."""
+        return Live(self._filled(key, {name: _escaped(fact) for name, fact in facts.items()}))
+
+    def plain(self, key: str, **facts: object) -> str:
+        """The words for a plain_text object, where nothing is live. Raises WordsError; Live facts are a TypeError."""
+        if mixed := [name for name, fact in facts.items() if isinstance(fact, Live)]:
+            raise TypeError(f"{key} is plain text: {', '.join(mixed)} would show its markup")
+        return self._filled(key, {name: escaping.plain(str(fact), LONGEST_FACT) for name, fact in facts.items()})
+
+    def _filled(self, key: str, facts: Mapping[str, str]) -> str:
+        known = _words(self.locale)
+        if key not in known:
+            raise WordsError(f"{self.locale}.yaml has no word {key}; add it to every file in templates/messages")
+        if lacking := placeholders(known[key]) - facts.keys():
+            raise WordsError(f"{key} in {self.locale}.yaml needs {', '.join(sorted(lacking))}, which the code does not give")
+        return known[key].format_map(facts)
+
+
+def nearest(locale: str) -> Words:
+    """The words for a person's locale (`zh-CN`, `zh-TW`, `en-GB`, anything): Chinese for any Chinese, English otherwise."""
+    return Words("zh-CN" if locale.lower().startswith("zh") else "en")
+
+
+def keys(locale: str) -> Mapping[str, str]:
+    """Every word of a language by its dotted key. Raises WordsError."""
+    return _words(locale)
+
+
+def placeholders(text: str) -> frozenset[str]:
+    """Names of the facts that a word wants."""
+    return frozenset(name for _, name, _, _ in string.Formatter().parse(text) if name is not None)
+
+
+def _escaped(fact: object) -> str:
+    return fact if isinstance(fact, Live) else foreign(str(fact))
+
+
+@functools.cache
+def _words(locale: str) -> Mapping[str, str]:
+    if locale not in LOCALES:
+        raise WordsError(f"there are no words for the language {locale!r}; use one of {', '.join(LOCALES)}")
+    text = resources.files("templates").joinpath("messages", f"{locale}.yaml").read_text(encoding="utf-8")
+    flat: dict[str, str] = {}
+    _flatten(yaml.safe_load(text), "", flat, locale)
+    return flat
+
+
+def _flatten(part: Any, path: str, flat: dict[str, str], locale: str) -> None:
+    if isinstance(part, str):
+        flat[path] = part
+    elif isinstance(part, dict) and part and all(isinstance(name, str) for name in part):
+        for name, inner in part.items():
+            _flatten(inner, f"{path}.{name}" if path else name, flat, locale)
+    else:
+        raise WordsError(f"{locale}.yaml: {path or 'the file'} must be a text or a tree of texts (quote words such as on and no)")

@@ -1,0 +1,38 @@
+"""All ports in one value, and the limits of everything that waits."""
+
+from dataclasses import dataclass
+
+from handlers import ports
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What the use cases reach: each field is one seam, see `handlers.ports`."""
+
+    clock: ports.Clock
+    pending: ports.Pending
+    seen: ports.Seen
+    cluster: ports.Cluster
+    records: ports.Records
+    wishes: ports.Wishes
+    holds: ports.Holds
+    agents: ports.Agents
+    chat: ports.Chat
+    audit: ports.AuditLog
+    alerts: ports.Alerts
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Seconds. `converge`: until every proxy must serve a record; `hold`: until every proxy must serve a hold.
+
+    `verify`: how long share, errors and latency are watched. `ask`: between two questions to the proxies. `tick`: between
+    two rounds of the guard. `order`: what a hold may take until it is answered.
+    """
+
+    converge: float = 30.0
+    hold: float = 30.0
+    verify: float = 10.0
+    ask: float = 0.25
+    tick: float = 1.0
+    order: float = 2.0

@@ -1,0 +1,148 @@
+"""What people may know: names, targets, status, list, history. Reads only; nothing here changes anything."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+
+from handlers import answers, audit_entry, errors, outside
+from handlers.rules import migration, refusals
+from k8s import convergence, exposure, model, views
+
+
+def names(view: views.ClusterView) -> tuple[str, ...]:
+    """Every service that `migration.yaml` names or that has a record, in order."""
+    return tuple(sorted(name for name, one in view.services.items() if one.wished is not None or one.record is not None))
+
+
+def find(view: views.ClusterView, name_or_host: str) -> str | None:
+    """A service's name from its name, its old host or its new host; None where none or several match."""
+    known = names(view)
+    if name_or_host in known:
+        return name_or_host
+    matching = [name for name in known if name_or_host in _hosts(view.services[name])]
+    return matching[0] if len(matching) == 1 else None
+
+
+def target(
+    view: views.ClusterView,
+    service: str,
+    weight: int,
+    *,
+    strategy: model.Strategy | None = None,
+    header: model.HeaderRule | None = None,
+    cidrs: tuple[str, ...] = (),
+    user: model.UserRule | None = None,
+) -> model.Exposure | refusals.Refusal:
+    """The whole exposure that a shift asks for: the document's rules, at this weight, with the rules that were typed.
+
+    Lowering keeps the rules in force: otherwise an edited document would turn every lowering into a raise.
+    """
+    one = view.services.get(service)
+    wished = one.wished if one else None
+    if one is None or wished is None:
+        why = f"migration.yaml does not name {service}." if view.synced else "The cluster has not been read completely yet."
+        return refusals.refuse(refusals.Reason.INVALID, service=service, why=why)
+    in_force = one.record.exposure if one.record else None
+    try:
+        asked = wished.exposure.at(weight)
+        if strategy is not None:
+            asked = replace(
+                asked,
+                strategy=strategy,
+                header=header or asked.header,
+                cidrs=cidrs or asked.cidrs,
+                user=user or asked.user,
+            )
+    except model.ModelError as error:
+        return refusals.refuse(refusals.Reason.INVALID, service=service, why=f"The strategy cannot be used: {error}.")
+    if strategy is None and in_force is not None and weight <= in_force.weight and not exposure.at_most(asked, in_force):
+        return in_force.at(weight)
+    return asked
+
+
+def overview(view: views.ClusterView, operations: Mapping[str, migration.Operation]) -> answers.Overview:
+    """All services as the cluster has them; `operations`: those under way, by service."""
+    lines = []
+    for name in names(view):
+        one, operation = view.services[name], operations.get(name)
+        hosts = one.record.exposure if one.record else (one.wished.exposure if one.wished else None)
+        rest = migration.Phase.HELD if one.holds else migration.Phase.STEADY
+        lines.append(
+            answers.ServiceLine(
+                name=name,
+                phase=operation.phase if operation else rest,
+                weight=one.record.exposure.weight if one.record else 0,
+                wish=one.wish,
+                old_host=hosts.old_host if hosts else "",
+                holds=tuple(hold.id for hold in one.holds),
+                operation=operation,
+            )
+        )
+    return answers.Overview(tuple(lines), view.trouble, view.synced)
+
+
+async def status(world: outside.Outside, of: migration.Migration) -> answers.ServiceStatus:
+    """One service, and what every proxy says of it now."""
+    one = world.cluster.service(of.service)
+    fleet, (firing, blind) = await asyncio.gather(world.agents.fleet(), _firing(world, of.service))
+    trouble = [*world.cluster.view().trouble, *([one.record_trouble] if one.record_trouble else []), *blind]
+    trouble += [f"{pod} gives no answer" for pod in fleet.silent]
+    trouble += [f"{report.pod}: {sentence}" for report in fleet.reports for sentence in report.trouble]
+    return answers.ServiceStatus(
+        name=of.service,
+        phase=of.phase,
+        exposure=of.exposure,
+        generation=of.generation,
+        wish=one.wish,
+        wished=one.wished,
+        holds=one.holds,
+        operation=of.operation,
+        last=of.last,
+        proxies=_proxies(fleet, of.service),
+        expected=fleet.expected,
+        served=_served(fleet, of, one),
+        firing=firing,
+        trouble=tuple(dict.fromkeys(trouble)),
+    )
+
+
+async def history(world: outside.Outside, service: str) -> tuple[answers.Past, ...]:
+    """Every change that is kept, newest first. Raises k8s.errors.ClusterError."""
+    return tuple(audit_entry.past(revision) for revision in await world.records.history(service))
+
+
+async def _firing(world: outside.Outside, service: str) -> tuple[tuple[str, ...], list[str]]:
+    try:
+        alerts = await world.alerts.firing(service)
+    except errors.Away as error:
+        return (), [str(error)]
+    blind = await world.alerts.blind()
+    told = tuple(f"{one.name} ({one.severity})" + (f": {one.summary}" if one.summary else "") for one in alerts)
+    return told, [blind] if blind else []
+
+
+def _proxies(fleet: views.Fleet, service: str) -> tuple[answers.ProxyLine, ...]:
+    lines = []
+    for report in fleet.reports:
+        one = report.services.get(service)
+        because = one.because if one else f"does not know {service}"
+        lines.append(answers.ProxyLine(report.pod, report.ready, one.served if one else 0, one.generation if one else 0, because))
+    lines += [answers.ProxyLine(pod, ready=False, served=None, generation=0, because="gives no answer") for pod in fleet.silent]
+    return tuple(sorted(lines, key=lambda line: line.pod))
+
+
+def _served(fleet: views.Fleet, of: migration.Migration, one: views.ServiceView) -> str:
+    """k of n proxies serve what is in force, in the words of the convergence verdict."""
+    weight = 0 if one.holds else min(of.weight, one.wish)
+    if of.generation == 0 and not one.holds:
+        at_zero = sum(1 for report in fleet.reports if report.services.get(of.service) and not report.services[of.service].served)
+        return f"{at_zero} of {max(fleet.expected, len(fleet.reports))} proxies serve 0%: nothing was ever raised"
+    if weight == 0:
+        ids = [hold.id for hold in one.holds]
+        return convergence.of_lowering(fleet, of.service, generation=of.generation, hold=ids[-1] if ids else "").sentence
+    return convergence.of_raise(fleet, of.service, generation=of.generation, weight=weight).sentence
+
+
+def _hosts(one: views.ServiceView) -> set[str]:
+    exposures = [one.record.exposure if one.record else None, one.wished.exposure if one.wished else None]
+    return {host for known in exposures if known for host in (known.old_host, known.new_host)}

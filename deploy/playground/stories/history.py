@@ -1,0 +1,116 @@
+"""What happened, as recorded outside Ferry: writes at the API, answers to clients, samples of the agents, texts. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from deploy.playground.kubernetes import journal
+from k8s import hold_document, holds, model, protocol, record_document, signing, views
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A critical alert (or a person's order) that was accepted; times are monotonic seconds. `last_new` None: no request
+    reached the new cluster after it."""
+
+    at: float
+    service: str
+    last_new: float | None
+    limit: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """All agents asked at once, at this monotonic second."""
+
+    at: float
+    fleet: views.Fleet
+
+
+@dataclass(slots=True)
+class History:
+    """`asked`, `failed`: requests of clients while Ferry was answerable for every answer (nothing was broken on purpose).
+
+    `texts`: everything that was logged, posted or stored in words. `secrets`: what may stand in none of them.
+    """
+
+    verifier: signing.Verifier
+    writes: Sequence[journal.Write] = ()
+    accepted: list[Accepted] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
+    asked: int = 0
+    failed: int = 0
+    texts: list[str] = field(default_factory=list)
+    secrets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A record that came into force. `operation`: the signed document written with it. `notes`: its later forms, in order."""
+
+    at: float
+    service: str
+    record: protocol.Record
+    before: protocol.Record | None
+    operation: Mapping[str, Any]
+    notes: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def last(self) -> Mapping[str, Any]:
+        """The newest form of its operation."""
+        return self.notes[-1] if self.notes else self.operation
+
+
+@dataclass(frozen=True, slots=True)
+class HoldMove:
+    """A hold that was placed, or whose key was taken away."""
+
+    at: float
+    hold: model.Hold
+    placed: bool
+    user: str
+
+
+def changes(history: History) -> tuple[Change, ...]:
+    """Every counting record, as it was written; what no key signed, or a person restored, is no change."""
+    found: list[Change] = []
+    newest: dict[str, protocol.Record] = {}
+    places: dict[str, int] = {}
+    for write in history.writes:
+        if write.resource != "configmaps" or write.removed or not write.name.startswith("migration-record-"):
+            continue
+        seen = record_document.read(write.object, history.verifier)
+        if seen.record is None:
+            continue
+        before = newest.get(seen.service)
+        document = dict(seen.operation or {})
+        if before is not None and seen.record == before:
+            place = places[seen.service]
+            known = found[place]
+            if document and document != dict(known.last):
+                found[place] = Change(
+                    known.at, known.service, known.record, known.before, known.operation, (*known.notes, document)
+                )
+        elif before is None or seen.record.generation > before.generation:
+            newest[seen.service] = seen.record
+            places[seen.service] = len(found)
+            found.append(Change(write.at, seen.service, seen.record, before, document))
+    return tuple(found)
+
+
+def hold_moves(history: History) -> tuple[HoldMove, ...]:
+    """Every key of `migration-holds` that came or went, in order."""
+    return tuple(_moves(history.writes))
+
+
+def _moves(writes: Sequence[journal.Write]) -> Iterator[HoldMove]:
+    standing: dict[str, model.Hold] = {}
+    for write in writes:
+        if write.resource != "configmaps" or write.name != holds.CONFIG_MAP:
+            continue
+        now = {} if write.removed else {hold.key: hold for hold in hold_document.holds_from(write.object.get("data"))}
+        for key in sorted(now.keys() - standing.keys()):
+            yield HoldMove(write.at, now[key], placed=True, user=write.user)
+        for key in sorted(standing.keys() - now.keys()):
+            yield HoldMove(write.at, standing[key], placed=False, user=write.user)
+        standing = now

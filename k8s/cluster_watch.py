@@ -42,9 +42,11 @@ class ClusterWatch:
         self._holds = watcher(name=holds.CONFIG_MAP)
         self._records = watcher(labels=record_document.RECORD_SELECTOR)
         self._document = model.Wish({})
+        self._document_version = ""
         self._document_trouble: tuple[str, ...] = ()
         self._standing: tuple[model.Hold, ...] = ()
         self._holds_trouble: tuple[str, ...] = ()
+        self._record_maps: dict[str, Mapping[str, Any]] = {}  # as they were read: a new set of keys judges them anew
         self._sightings: dict[str, record_document.Sighting] = {}
         self._lost: dict[str, str] = {}
         self._view = views.ClusterView()
@@ -79,6 +81,12 @@ class ClusterWatch:
         """Every record's ConfigMap by service, also those that do not count."""
         return dict(self._sightings)
 
+    def trust(self, verifier: signing.Verifier) -> None:
+        """Another set of public keys from now on: every record is judged anew."""
+        self._verifier = verifier
+        self._sightings = dict(self._sighted(one) for one in self._record_maps.values())
+        self._publish()
+
     async def changes(self) -> AsyncGenerator[views.ClusterView, None]:
         """The view now, then every newer one; what changes while the reader is busy comes as one."""
         told: views.ClusterView | None = None
@@ -101,7 +109,7 @@ class ClusterWatch:
                 self._publish()
 
     def _see_config(self, change: watch.Change) -> None:
-        data = _data_of(change, wish.CONFIG_MAP)
+        data, self._document_version = _data_of(change, wish.CONFIG_MAP)
         text = data.get(wish.DOCUMENT) if data is not None else None
         if not isinstance(text, str):
             self._document = model.Wish({})
@@ -117,7 +125,7 @@ class ClusterWatch:
                 self._document = _lowered(self._document, self._weights(text))
 
     def _see_holds(self, change: watch.Change) -> None:
-        data = _data_of(change, holds.CONFIG_MAP) or {}
+        data = _data_of(change, holds.CONFIG_MAP)[0] or {}
         self._standing = hold_document.holds_from(data)
         strange = [key for key in sorted(data) if hold_document.hold_from(key, data[key]) is None]
         self._holds_trouble = tuple(
@@ -127,10 +135,13 @@ class ClusterWatch:
     def _see_records(self, change: watch.Change) -> None:
         match change:
             case watch.Listed(objects):
+                self._record_maps = dict(objects)
                 self._sightings = dict(self._sighted(one) for one in objects.values())
-            case watch.Changed(_, item):
+            case watch.Changed(name, item):
+                self._record_maps[name] = item
                 self._sightings.update([self._sighted(item)])
             case watch.Gone(name):
+                self._record_maps.pop(name, None)
                 self._sightings = {
                     service: one for service, one in self._sightings.items() if record_document.config_map_name(service) != name
                 }
@@ -161,6 +172,8 @@ class ClusterWatch:
             record_trouble=seen.trouble if seen else "",
             operation=seen.operation if seen else None,
             holds=tuple(hold for hold in self._standing if hold.service in {name, model.ALL_SERVICES}),
+            wish_version=self._document_version,
+            record_version=seen.version if seen else "",
         )
 
     def _synced(self) -> bool:
@@ -176,13 +189,17 @@ def _lowered(document: model.Wish, weights: Mapping[str, int]) -> model.Wish:
     return replace(document, services=services)
 
 
-def _data_of(change: watch.Change, name: str) -> Mapping[str, Any] | None:
-    """The data of the one ConfigMap of this name after the change; None: it is gone."""
+def _data_of(change: watch.Change, name: str) -> tuple[Mapping[str, Any] | None, str]:
+    """The data of the one ConfigMap of this name after the change (None: it is gone), and the version that says so."""
     match change:
-        case watch.Listed(objects):
+        case watch.Listed(objects, version):
             found = objects.get(name)
         case watch.Changed(changed, item):
-            found = item if changed == name else None
-        case _:
+            found, version = item if changed == name else None, ""
+        case watch.Gone(_, version):
             found = None
-    return None if found is None else found.get("data") or {}
+        case watch.Lost():
+            return None, ""
+    if found is None:
+        return None, version
+    return found.get("data") or {}, str((found.get("metadata") or {}).get("resourceVersion") or "")

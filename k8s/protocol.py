@@ -19,6 +19,7 @@ from k8s import model
 VERSION = 1
 RECORD_DOMAIN = b"ferry/record/1\n"  # what is signed says what it is: an operation can never pass for a record
 OPERATION_DOMAIN = b"ferry/operation/1\n"
+WISHES_KEPT = 64  # edits of the wish that may overtake the record they follow
 _RECORD_FIELDS = {
     "protocol", "key_id", "uid", "service", "generation", "exposure", "operation", "approvals", "plan_hash", "clears",
     "finished", "revision",
@@ -125,27 +126,42 @@ class RememberedHold:
 
 
 @dataclass(frozen=True, slots=True)
+class SeenWish:
+    """What the document asked for (None: it did not name the service), as of a version of its ConfigMap (None: unknown)."""
+
+    weight: int | None
+    version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Memory:
     """Everything one agent remembers of one service; it is on disk before the agent answers anybody.
 
-    `record`: the accepted one, None before the first; `digest` of its bytes. `generation`: the highest ever seen, also
-    by hearsay from a peer (older records are stale then). `missing`: the record's ConfigMap is gone. `cap`: the lowest weight a
-    twin (same generation, other bytes) or a foreign copy (another uid) asked for. `agreed`: the wish has reached the
-    record's weight once; `lowest_wish` since then. `holds`: seen or pushed, not yet cleared. `present`: ids in
+    `record`: the accepted one, None before the first; `digest` of its bytes; `version` of its ConfigMap when it was
+    accepted. `generation`: the highest ever seen, also by hearsay from a peer (older records are stale then). `missing`: the
+    record's ConfigMap is gone. `cap`: the lowest weight a twin (same generation, other bytes) or a foreign copy (another uid)
+    asked for. `agreed`: the wish has reached the record's weight once; `lowest_wish` since then, of what was written after the
+    record. `wishes`: the last few seen, the newest last. `holds`: seen or pushed, not yet cleared. `present`: ids in
     `migration-holds` at the last look.
     """
 
     service: str
     record: Record | None = None
     digest: str = ""
+    version: int | None = None
     generation: int = 0
     missing: bool = False
     cap: int = 100
     agreed: bool = False
     lowest_wish: int = 100
-    wish: int | None = None
+    wishes: tuple[SeenWish, ...] = ()
     holds: tuple[RememberedHold, ...] = ()
     present: frozenset[str] = frozenset()
+
+    @property
+    def wish(self) -> int | None:
+        """What `migration.yaml` asks for now; None: nothing seen yet, or it does not name the service."""
+        return self.wishes[-1].weight if self.wishes else None
 
     @property
     def held(self) -> tuple[str, ...]:
@@ -165,20 +181,48 @@ class Effective:
     because: str
 
 
-def see_record(memory: Memory, record: Record, *, payload: bytes, uid: str) -> Memory:
-    """A record whose signature is good and whose service is this one, found in the ConfigMap with this `uid`."""
+def version_number(text: str) -> int | None:
+    """A resourceVersion as a number: those of one kind of object can be compared. None: it cannot be."""
+    return int(text) if text.isascii() and text.isdecimal() else None
+
+
+def see_record(memory: Memory, record: Record, *, payload: bytes, uid: str, version: int | None = None) -> Memory:
+    """A record whose signature is good and whose service is this one, found in the ConfigMap with this `uid` and `version`."""
     digest = hashlib.sha256(payload).hexdigest()
     if memory.record is not None and digest == memory.digest and record.uid == uid:
-        return replace(memory, missing=False)  # the accepted bytes themselves, perhaps back after a stale list
+        # The accepted bytes themselves, perhaps back after a stale list. Versions that fell (a restored API server) count.
+        known = None if memory.version is None or version is None else min(memory.version, version)
+        return replace(memory, missing=False, version=known)
     twin = memory.record is not None and record.generation == memory.record.generation
     if twin or record.uid != uid:
         return replace(memory, cap=min(memory.cap, record.exposure.weight))
     if record.generation < memory.generation:
         return memory
     accepted = replace(
-        memory, record=record, digest=digest, generation=record.generation, missing=False, cap=100, agreed=False, lowest_wish=100
+        memory,
+        record=record,
+        digest=digest,
+        version=version,
+        generation=record.generation,
+        missing=False,
+        cap=100,
+        agreed=False,
+        lowest_wish=100,
     )
-    return _forget_cleared(see_wish(accepted, accepted.wish))
+    for wish in _since(memory.wishes, version):
+        accepted = _compare(accepted, wish)
+    return _forget_cleared(accepted)
+
+
+def _since(wishes: tuple[SeenWish, ...], version: int | None) -> tuple[SeenWish, ...]:
+    """The wish that stood when the record of this version was written, and those after it: watches come in either order."""
+    older = [place for place, wish in enumerate(wishes) if version is None or _older(wish, version)]
+    return wishes[older[-1] :] if older else wishes
+
+
+def _older(wish: SeenWish, version: int | None) -> bool:
+    """Written before that version; what cannot be told counts as later, which may only lower."""
+    return wish.version is not None and version is not None and wish.version < version
 
 
 def miss_record(memory: Memory) -> Memory:
@@ -186,15 +230,26 @@ def miss_record(memory: Memory) -> Memory:
     return replace(memory, missing=True)
 
 
-def see_wish(memory: Memory, weight: int | None) -> Memory:
-    """What `migration.yaml` asks for now; None: it no longer names the service (100% old)."""
-    seen = replace(memory, wish=weight)
-    asked = weight or 0
+def see_wish(memory: Memory, weight: int | None, *, version: int | None = None) -> Memory:
+    """What `migration.yaml` asks for now, as of this version; None: it no longer names the service (100% old)."""
+    wish = SeenWish(weight, version)
+    if memory.wishes and memory.wishes[-1].weight == weight:
+        known = memory.wishes[:-1]  # the same wish, in a newer document: it is as old as it was
+        wish = memory.wishes[-1] if version is not None else wish
+    else:
+        known = memory.wishes
+    return _compare(replace(memory, wishes=(*known, wish)[-WISHES_KEPT:]), wish)
+
+
+def _compare(memory: Memory, wish: SeenWish) -> Memory:
+    """A wish older than the record says what was asked before it: it may agree with the record, but is no edit after it."""
     if memory.record is None:
-        return seen
-    if memory.agreed or asked >= memory.record.exposure.weight:
-        return replace(seen, agreed=True, lowest_wish=min(memory.lowest_wish, asked))
-    return seen
+        return memory
+    asked = wish.weight or 0
+    if not memory.agreed and asked < memory.record.exposure.weight:
+        return memory
+    lowest = memory.lowest_wish if _older(wish, memory.version) else min(memory.lowest_wish, asked)
+    return replace(memory, agreed=True, lowest_wish=lowest)
 
 
 def see_holds(memory: Memory, present: Iterable[str]) -> Memory:
@@ -254,7 +309,7 @@ def effective(memory: Memory, *, suppressed: bool = False) -> Effective:
     """The formula above. A finished service has no old to go to: it alone is served at 100 whatever stands."""
     held = memory.held
     record = None if memory.record is None or memory.missing else min(memory.record.exposure.weight, memory.cap)
-    wish = memory.lowest_wish if memory.agreed else memory.wish
+    wish = min(memory.lowest_wish, memory.wish or 0) if memory.agreed else memory.wish
 
     def verdict(weight: int, because: str) -> Effective:
         return Effective(weight=weight, wish=wish, record=record, held=held, suppressed=suppressed, because=because)

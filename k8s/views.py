@@ -13,7 +13,8 @@ class ServiceView:
 
     `wished`: its entry in `migration.yaml` (None: not named). `record`: signature checked, signed for this ConfigMap
     (None: none, or none that counts; `record_trouble` says why). `operation`: the signed running or last operation
-    beside it, as a document. `holds`: keys standing in `migration-holds` for it or for all.
+    beside it, as a document. `holds`: keys standing in `migration-holds` for it or for all. `wish_version`,
+    `record_version`: resourceVersions of the ConfigMaps that say so, empty where there is none.
     """
 
     name: str
@@ -22,6 +23,8 @@ class ServiceView:
     record_trouble: str = ""
     operation: Mapping[str, Any] | None = None
     holds: tuple[model.Hold, ...] = ()
+    wish_version: str = ""
+    record_version: str = ""
 
     @property
     def generation(self) -> int:

@@ -41,9 +41,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """Everything selected, by name: what is not in it is gone."""
+    """Everything selected, by name: what is not in it is gone. `version`: the resourceVersion of the list."""
 
     objects: Mapping[str, Mapping[str, Any]]
+    version: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +57,10 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """One object was deleted."""
+    """One object was deleted. `version`: its resourceVersion then."""
 
     name: str
+    version: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,7 @@ class Watcher:
         self._version = version
         objects = {name: item for item in answer["items"] if (name := _name(item))}
         self._seen = {name: _object_version(item) for name, item in objects.items()}
-        return Listed(objects)
+        return Listed(objects, version)
 
     async def _follow(self) -> AsyncGenerator[Change, None]:
         """Events until the watch ends by itself, falls silent, or a full list is due. Raises ClusterError on refusals."""
@@ -155,7 +157,7 @@ class Watcher:
         if version > _number(self._version):
             self._version = text
         self._seen[name] = version
-        return Gone(name) if event["type"] == "DELETED" else Changed(name, item)
+        return Gone(name, text) if event["type"] == "DELETED" else Changed(name, item)
 
     async def _pause(self, error: errors.ClusterError) -> None:
         longest = min(self._limits.longest_pause, self._limits.first_pause * 2 ** min(self._failures, 16))

@@ -49,29 +49,36 @@ def document_of(memory: protocol.Memory) -> dict[str, Any]:
         "service": memory.service,
         "record": memory.record.encode().decode() if memory.record else None,
         "digest": memory.digest,
+        "version": memory.version,
         "generation": memory.generation,
         "missing": memory.missing,
         "cap": memory.cap,
         "agreed": memory.agreed,
         "lowest_wish": memory.lowest_wish,
-        "wish": memory.wish,
+        "wishes": [[wish.weight, wish.version] for wish in memory.wishes],
         "holds": [[hold.id, hold.seen_at] for hold in memory.holds],
         "present": sorted(memory.present),
     }
 
 
 def memory_from(document: Mapping[str, Any]) -> protocol.Memory:
-    """The inverse of `document_of`. Raises ValueError, KeyError or TypeError."""
+    """The inverse of `document_of`; also reads what agents before versions wrote. Raises ValueError, KeyError or TypeError."""
+    wishes = document["wishes"] if "wishes" in document else [[document["wish"], None]]
     return protocol.Memory(
         service=document["service"],
         record=protocol.decode_record(document["record"].encode()) if document["record"] else None,
         digest=document["digest"],
+        version=_number(document.get("version")),
         generation=int(document["generation"]),
         missing=bool(document["missing"]),
         cap=int(document["cap"]),
         agreed=bool(document["agreed"]),
         lowest_wish=int(document["lowest_wish"]),
-        wish=None if document["wish"] is None else int(document["wish"]),
+        wishes=tuple(protocol.SeenWish(_number(weight), _number(version)) for weight, version in wishes),
         holds=tuple(protocol.RememberedHold(name, int(seen_at)) for name, seen_at in document["holds"]),
         present=frozenset(document["present"]),
     )
+
+
+def _number(value: Any) -> int | None:
+    return None if value is None else int(value)

@@ -144,10 +144,12 @@ class Serving:
 def _seen(memory: protocol.Memory, view: views.ServiceView) -> protocol.Memory:
     """One look at the service. A record that is there but does not count (broken, foreign) keeps what was accepted."""
     if view.record is not None:
-        memory = protocol.see_record(memory, view.record, payload=view.record.encode(), uid=view.record.uid)
+        version = protocol.version_number(view.record_version)
+        memory = protocol.see_record(memory, view.record, payload=view.record.encode(), uid=view.record.uid, version=version)
     elif not view.record_trouble:
         memory = protocol.miss_record(memory)
-    memory = protocol.see_wish(memory, view.wish if view.wished is not None else None)
+    wished = view.wish if view.wished is not None else None
+    memory = protocol.see_wish(memory, wished, version=protocol.version_number(view.wish_version))
     return protocol.see_holds(memory, _ids(view.holds))
 
 

@@ -104,5 +104,13 @@ def test_deleting_a_served_link_reads_as_nothing_served(tmp_path: Path) -> None:
 def test_every_memory_survives_its_document(weight: int, wish: int | None, holds: list[str]) -> None:
     record = protocol.Record(uid="u", service="api", generation=3, exposure=EXPOSURE.at(weight), operation="op")
     memory = protocol.see_record(protocol.Memory("api"), record, payload=record.encode(), uid="u")
-    memory = protocol.see_holds(protocol.see_wish(memory, wish), holds)
+    memory = protocol.see_holds(protocol.see_wish(memory, wish, version=7), holds)
     assert memory_file.memory_from(memory_file.document_of(memory)) == memory
+
+
+def test_a_memory_written_before_versions_were_known_is_still_read() -> None:
+    record = protocol.Record(uid="u", service="api", generation=3, exposure=EXPOSURE, operation="op")
+    memory = protocol.see_wish(protocol.see_record(protocol.Memory("api"), record, payload=record.encode(), uid="u"), 40)
+    document = memory_file.document_of(memory)
+    del document["version"], document["wishes"]
+    assert memory_file.memory_from({**document, "wish": 40}) == memory

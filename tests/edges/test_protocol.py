@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -66,6 +66,47 @@ def test_a_hand_edit_downwards_is_obeyed_and_going_back_up_needs_a_new_record() 
     assert served(lowered) == 10
     assert served(protocol.see_wish(lowered, 25)) == 10
     assert served(protocol.see_wish(seen(lowered, record(2, 25)), 25)) == 25
+
+
+def wished(memory: protocol.Memory, weight: int | None, version: int | None) -> protocol.Memory:
+    return protocol.see_wish(memory, weight, version=version)
+
+
+def recorded(memory: protocol.Memory, what: protocol.Record, version: int) -> protocol.Memory:
+    return protocol.see_record(memory, what, payload=what.encode(), uid=UID, version=version)
+
+
+def test_a_wish_older_than_the_record_but_seen_after_it_bounds_only_while_it_stands() -> None:
+    raced = recorded(wished(protocol.Memory("api"), 100, 90), record(1, 25), 100)
+    late = wished(raced, 0, 95)
+    assert served(late) == 0, "it is what the cluster asks for, as far as this agent knows"
+    assert served(wished(late, 25, 105)) == 25
+
+
+def test_a_wish_that_agreed_before_its_record_was_seen_still_makes_a_later_edit_down_stay() -> None:
+    overtaken = wished(wished(wished(protocol.Memory("api"), 25, 102), 10, 105), 25, 110)
+    assert served(recorded(overtaken, record(1, 25), 100)) == 10
+
+
+def test_the_wish_of_a_lowering_is_older_than_its_record_and_agrees_with_it() -> None:
+    lowered = recorded(wished(at(25), 5, 95), record(2, 5), 100)
+    assert served(lowered) == 5
+    assert served(wished(wished(lowered, 2, 105), 5, 110)) == 2
+
+
+@pytest.mark.parametrize(("text", "number"), [("17", 17), ("", None), ("x9", None), ("-1", None), ("²", None), ("1.5", None)])
+def test_only_whole_numbers_are_versions_that_can_be_compared(text: str, number: int | None) -> None:
+    assert protocol.version_number(text) == number
+
+
+def test_a_wish_of_unknown_version_counts_as_later() -> None:
+    late = wished(recorded(wished(protocol.Memory("api"), 100, 90), record(1, 25), 100), 0, None)
+    assert served(wished(late, 25, 105)) == 0
+
+
+def test_a_restored_api_server_whose_versions_fell_does_not_make_later_edits_look_old() -> None:
+    restored = recorded(recorded(wished(protocol.Memory("api"), 25, 9000), record(1, 25), 9001), record(1, 25), 40)
+    assert served(wished(wished(restored, 10, 50), 25, 60)) == 10
 
 
 def test_a_service_that_the_document_no_longer_names_is_all_old() -> None:
@@ -214,3 +255,96 @@ class OneAgent(RuleBasedStateMachine):
 
 
 TestOneAgent = OneAgent.TestCase
+
+
+class TwoWatches(RuleBasedStateMachine):
+    """One cluster with its versions, and an agent that hears of wishes and records through two watches, either one late."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.version = 0
+        self.memory = protocol.Memory("api")
+        self.history: list[tuple[int, int | None]] = []  # every wish ever written, by version
+        self.records: list[tuple[int, protocol.Record]] = []
+        self.wishes_under_way: list[tuple[int, int | None]] = []
+        self.records_under_way: list[tuple[int, protocol.Record]] = []
+        self.heard: tuple[int, int | None] = (0, None)
+        self.known = 0
+        self.holds = 0
+
+    def _next(self) -> int:
+        self.version += 1
+        return self.version
+
+    @rule(weight=st.none() | st.sampled_from([0, 5, 10, 25, 50, 100]))
+    def the_wish_is_edited(self, weight: int | None) -> None:
+        self.history.append((self._next(), weight))
+        self.wishes_under_way.append(self.history[-1])
+
+    @rule(weight=st.sampled_from([0, 5, 10, 25, 50, 100]), clear=st.booleans())
+    def a_record_is_written(self, weight: int, clear: bool) -> None:
+        ids = tuple(f"h{number}" for number in range(self.holds)) if clear else ()
+        self.records.append((self._next(), record(len(self.records) + 1, weight, clears=ids)))
+        self.records_under_way.append(self.records[-1])
+
+    @rule()
+    def a_hold_is_pushed(self) -> None:
+        self.memory = protocol.push_hold(self.memory, f"h{self.holds}")
+        self.holds += 1
+
+    @rule()
+    def the_next_wish_arrives(self) -> None:
+        if self.wishes_under_way:
+            self.heard = self.wishes_under_way.pop(0)
+            self.memory = wished(self.memory, self.heard[1], self.heard[0])
+
+    @rule()
+    def the_next_record_arrives(self) -> None:
+        if self.records_under_way:
+            self.known, what = self.records_under_way.pop(0)
+            self.memory = recorded(self.memory, what, self.known)
+
+    @rule()
+    def the_agent_looks_again_at_what_it_has_seen(self) -> None:
+        before = self.memory
+        if self.heard[0]:
+            self.memory = wished(self.memory, self.heard[1], self.heard[0])
+        if seen_records := [pair for pair in self.records if pair[0] == self.known]:
+            self.memory = recorded(self.memory, seen_records[0][1], self.known)
+        assert self.memory == before
+
+    @rule()
+    def everything_has_arrived(self) -> None:
+        while self.wishes_under_way:
+            self.the_next_wish_arrives()
+        while self.records_under_way:
+            self.the_next_record_arrives()
+        if not self.records or not self.history:
+            return
+        written, newest = self.records[-1]
+        approved = newest.exposure.weight
+        later = [weight or 0 for version, weight in self.history if version > written]
+        if not self.memory.held and (self.history[-1][1] or 0) == approved and min(later, default=100) >= approved:
+            assert served(self.memory) == approved, "nobody asked for less since the record: it is served"
+        assert served(self.memory) <= self.in_order(), "an edit down after the agreement stays, whatever came first"
+
+    def in_order(self) -> int:
+        """What an agent serves at most that heard everything in the order in which it was written."""
+        written, newest = self.records[-1]
+        before = [weight or 0 for version, weight in self.history if version < written][-1:]
+        after = [weight or 0 for version, weight in self.history if version > written]
+        approved, lowest, agreed = newest.exposure.weight, 100, False
+        for weight, counts in [*((one, False) for one in before), *((one, True) for one in after)]:
+            agreed = agreed or weight >= approved
+            lowest = min(lowest, weight) if agreed and counts else lowest
+        return min(approved, lowest, self.history[-1][1] or 0)
+
+    @invariant()
+    def never_above_the_wish_the_record_or_a_hold(self) -> None:
+        known = [one.exposure.weight for version, one in self.records if version == self.known]
+        assert served(self.memory) <= min(self.heard[1] or 0, known[0] if known else 0)
+        assert not self.memory.held or served(self.memory) == 0
+
+
+TestTwoWatches = TwoWatches.TestCase
+TestTwoWatches.settings = settings(max_examples=300, stateful_step_count=40)

@@ -1,17 +1,22 @@
 """Short answers: a refusal, a usage error, help, who one is, an order to hold, a page, an alert. Pure."""
 
+import difflib
 from collections.abc import Sequence
 
-from bot.slack import card_parts, parsing
-from bot.slack.words import Words, sentence
+from bot.slack import buttons, card_parts, parsing
+from bot.slack.words import Live, Words, code, foreign, joined, sentence
 from handlers import answers, messages
 from handlers.rules import refusals
 
+Action = buttons.Action
+MOST_NAMES = 10
+MOST_PUSHES = 10
 
-def sentence_card(text: str, words: Words) -> card_parts.Shown:
-    """One sentence of ours, such as `str(ButtonError)` or of an error."""
-    shown = sentence(text)
-    return card_parts.Shown(shown, [card_parts.section(shown)])
+
+def sentence_card(text: str, _words: Words) -> card_parts.Shown:
+    """Sentences of ours as they are, such as `str(ButtonError)` or those of an error. Never empty."""
+    shown = sentence(text, 2_500)
+    return card_parts.Shown(shown or "-", [card_parts.section(shown)])
 
 
 def answer_card(answer: answers.Answer, words: Words) -> card_parts.Shown:
@@ -20,39 +25,114 @@ def answer_card(answer: answers.Answer, words: Words) -> card_parts.Shown:
 
 
 def refusal_card(refusal: refusals.Refusal, words: Words) -> card_parts.Shown:
-    return sentence_card(refusal.sentence, words)
+    """What was not done, why, and what to do: the sentences of the rules, in English."""
+    # `why` quotes what others wrote; `what` and `remedy` are the rules' own and mark commands with backticks.
+    told = words.live("refusal", what=sentence(refusal.what, 180), why=foreign(refusal.why, 200))
+    remedy = words.live("refusal_remedy", remedy=sentence(refusal.remedy, 300))
+    return card_parts.Shown(joined([told, remedy], " "), [card_parts.section(told), card_parts.context(remedy)])
 
 
 def usage_card(error: parsing.UsageError, words: Words) -> card_parts.Shown:
-    return sentence_card(str(error), words)
+    told = words.live("usage", sentence=foreign(error.sentence, 300))
+    attempt = words.live("usage_try", attempt=code(error.attempt, 300))
+    return card_parts.Shown(joined([told, attempt], " "), [card_parts.section(told), card_parts.context(attempt)])
 
 
 def unknown_service_card(asked: str, names: Sequence[str], words: Words) -> card_parts.Shown:
     """`names`: those that exist; near ones are offered."""
-    return sentence_card(asked, words)
+    told = words.live("unknown_service", asked=foreign(asked, 80))
+    near = difflib.get_close_matches(asked, names, n=3, cutoff=0.5) or list(names[:MOST_NAMES])
+    offered = words.live("unknown_service_near", names=joined([code(name, 80) for name in near], ", ") or words.live("none"))
+    return card_parts.Shown(joined([told, offered], " "), [card_parts.section(told), card_parts.context(offered)])
 
 
 def help_card(words: Words) -> card_parts.Shown:
-    return sentence_card(" ".join(parsing.VERBS), words)
+    """Every verb in one line, and who may use it."""
+    lines = [words.live(f"help.{verb}", example=code(parsing.EXAMPLES[verb])) for verb in parsing.VERBS]
+    blocks, _ = card_parts.packed(lines, 6_000)
+    title, thread = words.plain("help_title"), words.live("help_thread")
+    return card_parts.Shown(words.live("help_text"), [card_parts.header(title), *blocks, card_parts.context(thread)])
 
 
 def whoami_card(person: messages.Person, words: Words, *, channel_ok: bool, channels: Sequence[str] = ()) -> card_parts.Shown:
     """`channel_ok`: commands are heard in this channel. `channels`: ids (C…) of those where they are."""
-    return sentence_card(person.shown, words)
+    told = words.live("whoami.who", who=card_parts.person(person.id, person.shown), id=code(person.id))
+    rights = [words.live("whoami.rollback")]
+    if person.refused:
+        rights.append(words.live("whoami.refused", why=foreign(person.refused)))
+    else:
+        rights.append(words.live("whoami.asks"))
+        rights.append(words.live("whoami.approves") if person.approver else words.live("whoami.approves_not"))
+    heard = joined([_channel(one) for one in channels[:MOST_NAMES]], " ") or words.live("none")
+    rights.append(words.live("whoami.channel_ok") if channel_ok else words.live("whoami.channel_wrong", channels=heard))
+    return card_parts.Shown(told, [card_parts.section(told), card_parts.section(joined(rights))])
 
 
 def placed_card(
     placed: answers.Placed, words: Words, *, actor: messages.Person | None = None, take_back: str = ""
 ) -> card_parts.Shown:
     """An order to hold that was carried out, or not. `actor` None: an alert, or Ferry itself."""
-    return sentence_card(placed.hold.service, words)
+    hold = placed.hold
+    service = words.plain("button.everything") if hold.service == buttons.ALL else hold.service
+    key = "safe" if placed.safe else "unsafe"
+    title = words.plain(f"placed.title_{key}", service=service)
+    who = card_parts.person(actor.id, actor.shown) if actor else words.live("placed.by_itself")
+    held = sum(1 for push in placed.pushes if push.held)
+    facts = {"who": who, "milliseconds": round(placed.seconds * 1000), "held": held, "asked": len(placed.pushes)}
+    lines = [words.live(f"placed.{key}", **facts)]
+    lines.append(words.live("placed.written") if placed.written else words.live("placed.not_written"))
+    lagging = [push for push in placed.pushes if not push.held]
+    lines += [
+        words.live("placed.lagging", pod=foreign(push.pod, 80), trouble=foreign(push.trouble or "-", 120))
+        for push in lagging[:MOST_PUSHES]
+    ]
+    if len(lagging) > MOST_PUSHES:
+        lines.append(words.live("more", count=len(lagging) - MOST_PUSHES))
+    if placed.trouble:
+        lines.append(words.live("bullet", sentence=foreign(placed.trouble)))
+    blocks = [card_parts.header(title), card_parts.section(joined(lines))]
+    if hold.reason:
+        blocks.append(card_parts.plain_section(words.plain("operation.reason", reason=hold.reason)))
+    release = f"/migrate safe-mode off {hold.service}"
+    blocks.append(card_parts.context(words.live("placed.next", id=code(hold.id, 100), command=code(release, 100))))
+    again = card_parts.service_button(words.plain("button.status"), Action.STATUS, hold.service)
+    blocks += card_parts.actions([*([] if placed.safe else card_parts.hold_button(hold.service, words)), *again])
+    return card_parts.Shown(foreign(title), [*blocks, *card_parts.take_back_line(take_back, words)])
 
 
 def page_card(service: str, text: str, words: Words, *, mention: str = "", take_back: str = "") -> card_parts.Shown:
     """Somebody must act now. `mention`: `<!subteam^S…>` or `<@U…>` from settings. `service` may be empty or `all`."""
-    return sentence_card(text, words)
+    shown = sentence(text, 1_500)
+    title = words.plain("page.title", service=service) if service else words.plain("page.title_all")
+    told = joined([card_parts.mentions(mention), shown], " ") if mention else shown
+    blocks = [card_parts.header(title), card_parts.section(told), *_service_actions(service, words)]
+    return card_parts.Shown(words.live("page.text", sentence=shown), [*blocks, *card_parts.take_back_line(take_back, words)])
 
 
 def alert_card(alert: messages.Alert, words: Words, *, take_back: str = "") -> card_parts.Shown:
     """An alert that moved nothing by itself: what fires, and the red button."""
-    return sentence_card(alert.name, words)
+    key = "firing" if alert.firing else "resolved"
+    title = words.plain(f"alert.title_{key}", name=alert.name)
+    service: str | Live = alert.service or words.live("none")
+    fields = [
+        words.live("field.service", service=service),
+        words.live("alert.severity", severity=words.live(f"severity.{alert.severity}")),
+        words.live("alert.started", at=card_parts.date(alert.started)),
+    ]
+    blocks = [card_parts.header(title), card_parts.fields(fields)]
+    if alert.summary:
+        blocks.append(card_parts.plain_section(words.plain("alert.summary", summary=alert.summary)))
+    blocks.append(card_parts.section(words.live(f"alert.{key}")))
+    blocks += _service_actions(alert.service, words)
+    return card_parts.Shown(foreign(title), [*blocks, *card_parts.take_back_line(take_back, words)])
+
+
+def _service_actions(service: str, words: Words) -> list[card_parts.Block]:
+    if not service:
+        return []
+    again = card_parts.service_button(words.plain("button.status"), Action.STATUS, service)
+    return card_parts.actions([*card_parts.hold_button(service, words), *again])
+
+
+def _channel(channel: str) -> Live:
+    return Live(f"<#{channel}>") if card_parts.CHANNEL.fullmatch(channel) else foreign(channel, 40)

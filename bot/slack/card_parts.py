@@ -11,8 +11,10 @@ from bot.slack.words import Live, Words, code, foreign
 Block = block_limits.Block
 SECTION_TEXT = 3_000
 PERSON = re.compile(r"slack:[TE][A-Z0-9]+/([UW][A-Z0-9]+)")
+CHANNEL = re.compile(r"[CG][A-Z0-9]+")
 MENTION = re.compile(r"<@[UW][A-Z0-9]+>|<!subteam\^S[A-Z0-9]+>")
 DIFF_CHUNK = 2_500
+LONGEST_LINE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,10 @@ def fields(texts: Sequence[Live], block_id: str = "") -> Block:
     return _named({"type": "section", "fields": [mrkdwn(text) for text in texts]}, block_id)
 
 
+def divider() -> Block:
+    return {"type": "divider"}
+
+
 def context(text: Live, block_id: str = "") -> Block:
     return _named({"type": "context", "elements": [mrkdwn(text)]}, block_id)
 
@@ -54,7 +60,9 @@ def preformatted(text: str) -> list[Block]:
     """Lines kept as they are, in rich text, which parses nothing; in pieces of at most 2,500 characters."""
     chunks: list[str] = [""]
     for line in text.splitlines():
-        shown = escaping.truncate("".join(sign for sign in line.expandtabs(4) if sign == " " or escaping.clean(sign)), 500)
+        shown = escaping.truncate(
+            "".join(sign for sign in line.expandtabs(4) if sign == " " or escaping.clean(sign)), LONGEST_LINE
+        )
         if len(chunks[-1]) + len(shown) > DIFF_CHUNK:
             chunks.append("")
         chunks[-1] += f"{shown}\n"
@@ -81,6 +89,12 @@ def packed(lines: Iterable[Live], budget: int) -> tuple[list[Block], int]:
         else:
             texts.append(line)
     return [section(Live(text)) for text in texts], shown
+
+
+def listed(lines: Sequence[Live], budget: int, words: Words) -> list[Block]:
+    """As `packed`, and where lines were left out it says how many."""
+    blocks, shown = packed(lines, budget)
+    return [*blocks, context(words.live("more", count=len(lines) - shown))] if shown < len(lines) else blocks
 
 
 def button(label: str, action: buttons.Action, value: str, *, style: str = "", confirm: Block | None = None) -> Block:

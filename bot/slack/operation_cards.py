@@ -1,14 +1,194 @@
 """The one card of an operation, in every phase and outcome. Pure."""
 
-from bot.slack import card_parts
-from bot.slack.words import Words, sentence
-from handlers.rules import migration
+from datetime import UTC, datetime
+
+from bot.slack import buttons, card_parts, effect_words
+from bot.slack.words import Live, Words, code, foreign, joined
+from handlers.rules import approvals, migration
+
+Phase = migration.Phase
+Action = buttons.Action
+FOREVER = datetime.max.replace(tzinfo=UTC)  # to count every approval: a card has no clock
+ASK_TWICE_FROM = 50  # percent: from here on Approve asks whether it is meant
+WAITING = (Phase.PROPOSED, Phase.APPROVED)
+STEPS = (Phase.APPLYING, Phase.CONVERGING, Phase.VERIFYING)
+MOST_APPROVALS = 8
 
 
 def operation_card(
     operation: migration.Operation, words: Words, *, take_back: str, approvers_shown: str = ""
 ) -> card_parts.Shown:
     """`take_back`: the kubectl line (`handlers.kubectl.hold_line`). `approvers_shown`: `<!subteam^S…>` or `<@U…> <@U…>`
-    from settings; shown live, and so pinged, only in the first form of a request."""
-    text = sentence(operation.because)
-    return card_parts.Shown(text, [card_parts.section(text), *card_parts.take_back_line(take_back, words)])
+    from settings; shown live, and so pinged, only in the first form of a request.
+    """
+    if operation.phase in WAITING and is_open(operation):
+        text = words.live("operation.text_waiting", title=title(operation, words), who=operation.requester_shown)
+    else:
+        because = foreign(operation.because, 500)
+        text = words.live("operation.text", title=title(operation, words), because=because)
+    blocks = [
+        card_parts.header(title(operation, words), _block_id(operation, "title")),
+        card_parts.fields(_fields(operation, words), _block_id(operation, "fields")),
+        card_parts.section(asked_for(operation.plan, words), _block_id(operation, "effect")),
+    ]
+    if operation.reason:
+        reason = words.plain("operation.reason", reason=operation.reason)
+        blocks.append(card_parts.plain_section(reason, _block_id(operation, "reason")))
+    blocks.append(card_parts.section(_standing(operation, words, approvers_shown), _block_id(operation, "standing")))
+    blocks += card_parts.actions(_buttons(operation, words), _block_id(operation, "actions"))
+    foot = words.live("operation.foot", operation=code(operation.id), revision=operation.revision)
+    blocks.append(card_parts.context(foot, _block_id(operation, "foot")))
+    if _moves_traffic(operation):
+        blocks += card_parts.take_back_line(take_back, words, _block_id(operation, "take_back"))
+    return card_parts.Shown(text, blocks)
+
+
+def title(operation: migration.Operation, words: Words) -> str:
+    """`🟡 Approval needed — shift api-name01 5% → 25%`."""
+    plan = operation.plan
+    if plan.kind is migration.Kind.RELEASE:
+        return words.plain("operation.title.release", status=status(operation, words), service=plan.service)
+    facts = {"service": plan.service, "before": plan.from_weight, "after": plan.after.weight}
+    return words.plain("operation.title.shift", status=status(operation, words), **facts)
+
+
+def asked_for(plan: migration.Plan, words: Words) -> Live:
+    """The effect, named as what is asked for: a card stays when the request did not come through."""
+    return words.live("operation.asked_for", effect=effect_words.effect(plan, words))
+
+
+def status(operation: migration.Operation, words: Words) -> str:
+    """The sign and the word for where it stands."""
+    if is_open(operation):
+        return words.plain(f"phase.{operation.phase}")
+    return words.plain(f"outcome.{operation.outcome}")
+
+
+def is_open(operation: migration.Operation) -> bool:
+    return operation.outcome is migration.Outcome.OPEN
+
+
+def approved_by(operation: migration.Operation) -> tuple[migration.Approval, ...]:
+    """The approvals that count, the first of each person."""
+    return approvals.counting(operation, FOREVER)
+
+
+def details_button(operation: migration.Operation, words: Words) -> card_parts.Block:
+    value = buttons.operation_value(operation.id, operation.revision)
+    return card_parts.button(words.plain("button.details"), Action.DETAILS, value)
+
+
+def _fields(operation: migration.Operation, words: Words) -> list[Live]:
+    plan = operation.plan
+    asked_by = card_parts.person(operation.requester, operation.requester_shown)
+    shown = [
+        words.live("field.service", service=plan.service),
+        words.live("field.traffic", change=effect_words.change(plan, words)),
+        words.live("field.requested", who=asked_by, at=card_parts.date(operation.requested_at)),
+        words.live("field.approvals", approvals=_approvals(operation, words)),
+        words.live("field.plan", hash=code(plan.hash[:8])),
+    ]
+    if operation.confirmed_at is not None:
+        shown.append(words.live("field.confirmed", at=card_parts.date(operation.confirmed_at)))
+    elif is_open(operation):
+        shown.append(words.live("field.expires", at=card_parts.date(operation.expires_at)))
+    if plan.clears:
+        shown.append(words.live("field.clears", holds=foreign(", ".join(plan.clears))))
+    if also := effect_words.also_changes(plan):
+        shown.append(words.live("field.also", names=code(", ".join(also))))
+    return shown
+
+
+def _approvals(operation: migration.Operation, words: Words) -> Live:
+    if approvals.needed(operation) == 0:
+        return words.live("approvals.not_needed")
+    given = approved_by(operation)
+    lines = [words.live("approvals.count", have=len(given), needed=approvals.needed(operation))]
+    for one in given[:MOST_APPROVALS]:
+        who = card_parts.person(one.by, one.shown)
+        lines.append(words.live("approvals.given", who=who, at=card_parts.date(one.at)))
+    if len(given) > MOST_APPROVALS:
+        lines.append(words.live("more", count=len(given) - MOST_APPROVALS))
+    return joined(lines)
+
+
+def _standing(operation: migration.Operation, words: Words, approvers_shown: str) -> Live:
+    """What is awaited, how far it is, or how it ended and why."""
+    because = foreign(operation.because, 500)
+    if not is_open(operation):
+        left = effect_words.weight_left(operation)
+        return words.live(f"ended.{operation.outcome}", because=because, weight=left)
+    asker = card_parts.person(operation.requester, operation.requester_shown)
+    if operation.phase is Phase.PROPOSED:
+        if operation.revision == 1 and approvers_shown:
+            return words.live("next.proposed_first", approvers=card_parts.mentions(approvers_shown), requester=asker)
+        missing = approvals.needed(operation) - len(approved_by(operation))
+        return words.live("next.proposed", missing=max(missing, 0), requester=asker)
+    if operation.phase is Phase.APPROVED:
+        return words.live("next.approved", requester=asker)
+    if operation.phase in STEPS:
+        watched = operation.plan.kind is migration.Kind.RAISE
+        done, of = STEPS.index(operation.phase) + 1, len(STEPS) + (1 if watched else 0)
+        facts = {"step": words.live(f"step.{operation.phase}"), "because": because}
+        return words.live("operation.running", bar=card_parts.bar(done, of), done=done, of=of, **facts)
+    return words.live("operation.going_back", because=because)
+
+
+def _buttons(operation: migration.Operation, words: Words) -> list[card_parts.Block]:
+    service, details = operation.plan.service, details_button(operation, words)
+    if not is_open(operation):
+        return [details, *(card_parts.hold_button(service, words) if effect_words.weight_left(operation) > 0 else [])]
+    if operation.phase is Phase.PROPOSED:
+        return [_approve(operation, words), _plain(operation, words, Action.REJECT), details]
+    if operation.phase is Phase.APPROVED:
+        return [_confirm(operation, words), _withdraw(operation, words), details]
+    if operation.phase in migration.RUNNING:
+        return [*card_parts.hold_button(service, words), details]
+    return [details]
+
+
+def _approve(operation: migration.Operation, words: Words) -> card_parts.Block:
+    dialog = None
+    if operation.plan.after.weight >= ASK_TWICE_FROM:
+        dialog = card_parts.confirm_dialog(
+            words.plain("approve_dialog.title", service=operation.plan.service, weight=operation.plan.after.weight),
+            effect_words.effect_in_dialog(operation.plan, words),
+            yes=words.plain("button.approve"),
+            no=words.plain("dialog.cancel"),
+        )
+    return {**_plain(operation, words, Action.APPROVE), "style": "primary", **({"confirm": dialog} if dialog else {})}
+
+
+def _confirm(operation: migration.Operation, words: Words) -> card_parts.Block:
+    dialog = card_parts.confirm_dialog(
+        words.plain("confirm_dialog.title", service=operation.plan.service),
+        effect_words.effect_in_dialog(operation.plan, words),
+        yes=words.plain("confirm_dialog.confirm"),
+        no=words.plain("dialog.cancel"),
+    )
+    return {**_plain(operation, words, Action.CONFIRM), "style": "primary", "confirm": dialog}
+
+
+def _withdraw(operation: migration.Operation, words: Words) -> card_parts.Block:
+    dialog = card_parts.confirm_dialog(
+        words.plain("withdraw_dialog.title", service=operation.plan.service),
+        words.plain("withdraw_dialog.text"),
+        yes=words.plain("button.withdraw"),
+        no=words.plain("dialog.keep"),
+        danger=True,
+    )
+    return {**_plain(operation, words, Action.WITHDRAW), "confirm": dialog}
+
+
+def _plain(operation: migration.Operation, words: Words, action: Action) -> card_parts.Block:
+    value = buttons.operation_value(operation.id, operation.revision)
+    return card_parts.button(words.plain(f"button.{action.name.lower()}"), action, value)
+
+
+def _moves_traffic(operation: migration.Operation) -> bool:
+    """It may yet, or it has: then the card ends with the line that takes it back."""
+    return is_open(operation) or operation.generation > 0 or effect_words.weight_left(operation) > 0
+
+
+def _block_id(operation: migration.Operation, part: str) -> str:
+    return f"{operation.id}:{operation.revision}:{part}"

@@ -6,7 +6,7 @@ So a card is safe by how it is made, not by remembering to escape.
 
 import functools
 import string
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
@@ -17,6 +17,7 @@ from bot.slack import escaping
 
 LOCALES = ("en", "zh-CN")
 LONGEST_FACT = 300
+LONGEST_ESCAPE = len("&amp;")
 
 
 class WordsError(ValueError):
@@ -30,21 +31,21 @@ class Live(str):
 
 
 def foreign(text: str, most: int = LONGEST_FACT) -> Live:
-    """Text that somebody else wrote, for mrkdwn: one line, nothing in it is live or formats. Up to five times `most` long."""
-    return Live(escaping.quoted(text, most))
+    """Text that somebody else wrote, for mrkdwn: one line, at most `most` long; nothing in it is live or formats."""
+    return _bounded(escaping.quoted, text, most)
 
 
 def sentence(text: str, most: int = LONGEST_FACT) -> Live:
-    """A sentence of the rules: escaped, but its backticks still mark commands. Nothing in it is live."""
-    return Live(escaping.escape(text, most))
+    """A sentence of the rules: as `foreign`, but its backticks still mark commands. Nothing in it is live."""
+    return _bounded(escaping.escape, text, most)
 
 
 def code(text: str, most: int = 500) -> Live:
     """Something to copy and type. Inside backticks nothing formats, so only backticks are replaced."""
-    return Live(f"`{escaping.escape(text, most).replace('`', 'ˋ') or '-'}`")
+    return Live(f"`{_bounded(escaping.escape, text, most).replace('`', 'ˋ') or '-'}`")
 
 
-def joined(parts: "list[Live] | tuple[Live, ...]", by: str = "\n") -> Live:
+def joined(parts: Sequence[Live], by: str = "\n") -> Live:
     return Live(by.join(parts))
 
 
@@ -89,6 +90,14 @@ def keys(locale: str) -> Mapping[str, str]:
 def placeholders(text: str) -> frozenset[str]:
     """Names of the facts that a word wants."""
     return frozenset(name for _, name, _, _ in string.Formatter().parse(text) if name is not None)
+
+
+def _bounded(escape: Callable[[str, int], str], text: str, most: int) -> Live:
+    """Escaping makes text longer, so it is cut before, by as much as it takes for the result to fit."""
+    signs = most
+    while len(shown := escape(text, signs)) > most:
+        signs -= max(1, (len(shown) - most) // LONGEST_ESCAPE)
+    return Live(shown)
 
 
 def _escaped(fact: object) -> str:

@@ -1,0 +1,111 @@
+"""A change in words: from where to where, which requests, and the command that would ask for it. Pure.
+
+Rules are written as they are typed (`header X-Canary=yes`), so that what is shown can be typed again.
+"""
+
+from dataclasses import fields
+
+from bot.slack import escaping
+from bot.slack.words import Live, Words
+from handlers.rules import migration, planning
+from k8s import model
+
+LONG = 253  # a whole host name
+SHORT = 70  # what a dialog of 300 characters has room for
+
+
+def rule(exposure: model.Exposure) -> str:
+    """`X-Canary=yes,on`, `10.2.0.0/16,…`, `cookie:uid=alice`; empty for strategy weight."""
+    match exposure.strategy:
+        case model.Strategy.HEADER if exposure.header:
+            return f"{exposure.header.name}={','.join(exposure.header.values)}"
+        case model.Strategy.IP:
+            return ",".join(exposure.cidrs)
+        case model.Strategy.USER if exposure.user:
+            named = f"={','.join(exposure.user.ids)}" if exposure.user.ids else ""
+            return f"{exposure.user.source}{named}"
+        case _:
+            return ""
+
+
+def effect(plan: migration.Plan, words: Words) -> Live:
+    """Which share of which requests goes where, for a card."""
+    return words.live(_effect_key(plan), **_effect_facts(plan, LONG, 200))
+
+
+def effect_in_dialog(plan: migration.Plan, words: Words) -> str:
+    """The same in plain text of at most 300 characters; long hosts and rules are cut there, the card has them whole."""
+    return words.plain(_effect_key(plan), **_effect_facts(plan, SHORT, 40))
+
+
+def change(plan: migration.Plan, words: Words) -> Live:
+    """`5% → 25%`, with the strategy's rule where there is one and where it came from another."""
+    if plan.kind is migration.Kind.RELEASE:
+        return words.live("change.release", after=plan.after.weight)
+    lines = [words.live("change.shift", before=plan.from_weight, after=plan.after.weight)]
+    strategies = {_strategy(one) for one in (plan.before, plan.after) if one is not None}
+    if len(strategies) > 1 or plan.after.strategy is not model.Strategy.WEIGHT:
+        lines.append(words.live("change.rule", rule=_strategy(plan.after)))
+        if plan.before is not None and len(strategies) > 1:
+            lines.append(words.live("change.rule_before", rule=_strategy(plan.before)))
+    return Live("\n".join(lines))
+
+
+def also_changes(plan: migration.Plan) -> tuple[str, ...]:
+    """Names of the fields, besides weight and strategy with its rules, in which the target differs from what is in force."""
+    before = plan.before
+    if before is None:
+        return ()
+    told = {"weight", "strategy", "header", "cidrs", "user"}
+    return tuple(
+        one.name for one in fields(before) if one.name not in told and getattr(before, one.name) != getattr(plan.after, one.name)
+    )
+
+
+def shift_command(plan: migration.Plan, reason: str) -> str:
+    """`/migrate shift shop 25% strategy header X-Canary=yes reason`; for a release `/migrate safe-mode off shop reason`."""
+    if plan.kind is migration.Kind.RELEASE:
+        return f"/migrate safe-mode off {plan.service} {reason}"
+    same = plan.before is not None and _strategy(plan.before) == _strategy(plan.after)
+    implied = same or (plan.before is None and plan.after.strategy is model.Strategy.WEIGHT)
+    strategy = "" if implied else f" strategy {_strategy(plan.after)}"
+    return f"/migrate shift {plan.service} {plan.after.weight}%{strategy} {reason}"
+
+
+def weight_left(operation: migration.Operation) -> int:
+    """The service's weight as the operation's end left it, as far as the operation itself knows. 0 while a hold stood."""
+    plan = operation.plan
+    if operation.phase is migration.Phase.HELD:
+        return 0
+    match operation.outcome:
+        case migration.Outcome.DONE:
+            return plan.after.weight
+        case migration.Outcome.REVERTED:
+            return planning.lower_side(plan).weight
+        case _:
+            return plan.from_weight
+
+
+def _strategy(exposure: model.Exposure) -> str:
+    return f"{exposure.strategy} {rule(exposure)}".strip()
+
+
+def _effect_key(plan: migration.Plan) -> str:
+    if plan.kind is migration.Kind.RELEASE:
+        return "effect.release"
+    if plan.after.weight == 0:
+        return "effect.nothing"
+    if plan.after.strategy is model.Strategy.USER and plan.after.user and plan.after.user.ids:
+        return "effect.user_named"
+    return f"effect.{plan.after.strategy}"
+
+
+def _effect_facts(plan: migration.Plan, longest_host: int, longest_rule: int) -> dict[str, object]:
+    after = plan.after
+    return {
+        "service": plan.service,
+        "weight": after.weight,
+        "old_host": escaping.truncate(after.old_host, longest_host),
+        "new_host": escaping.truncate(after.new_host, longest_host),
+        "rule": escaping.truncate(rule(after), longest_rule),
+    }

@@ -1,0 +1,114 @@
+"""The HTTP side: Alertmanager's webhook, Slack's events in HTTP mode, metrics and health, served inside the bot's own loop."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Awaitable, Callable, Generator, Mapping
+
+import fastapi
+import prometheus_client
+import structlog
+import uvicorn
+from starlette import requests, responses
+
+from bot import metrics, readiness
+
+_LOG = structlog.get_logger(__name__)
+
+Handle = Callable[[requests.Request], Awaitable[responses.Response]]
+
+
+def application(
+    *,
+    alerts: Handle,
+    counts: metrics.Metrics,
+    ready: readiness.Readiness,
+    slack_events: Handle | None = None,
+) -> fastapi.FastAPI:
+    """`slack_events`: only in HTTP mode. None of these addresses is for people, so none is documented at `/docs`."""
+    app = fastapi.FastAPI(title="Ferry", docs_url=None, redoc_url=None, openapi_url=None)
+
+    async def metrics_text(_: requests.Request) -> responses.Response:
+        return responses.Response(counts.text(), media_type=prometheus_client.CONTENT_TYPE_LATEST)
+
+    async def alive(_: requests.Request) -> responses.Response:
+        return _said(200, {"alive": True})
+
+    async def is_ready(_: requests.Request) -> responses.Response:
+        answer = ready.answer()
+        body = {"ready": answer.ready, "missing": list(answer.missing), "notes": list(answer.notes)}
+        return _said(200 if answer.ready else 503, body)
+
+    app.add_route("/alerts/alertmanager", alerts, methods=["POST"])
+    app.add_route("/metrics", metrics_text, methods=["GET"])
+    app.add_route("/livez", alive, methods=["GET"])
+    app.add_route("/readyz", is_ready, methods=["GET"])
+    if slack_events is not None:
+        app.add_route("/slack/events", slack_events, methods=["POST"])
+    return app
+
+
+def _said(status: int, body: Mapping[str, object]) -> responses.Response:
+    return responses.JSONResponse(dict(body), status_code=status, headers={"Cache-Control": "no-store"})
+
+
+class _Uvicorn(uvicorn.Server):
+    """Signals are the process's business (`ferry run`), not the web server's."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+
+class WebServer:
+    """Serves `app` at `address` and `port`; 0 picks a free one, known after `start`.
+
+    `grace`: seconds that requests under way may take after `stop`.
+    """
+
+    def __init__(self, app: fastapi.FastAPI, *, address: str, port: int, grace: float = 5.0) -> None:
+        self._address = address
+        self._port = port
+        # No access log: the webhook is counted in the metrics, and a line for every scrape hides what matters.
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            server_header=False,
+            proxy_headers=False,  # whoever calls is who they are: nothing here trusts a header about it
+            timeout_graceful_shutdown=max(1, round(grace)),
+        )
+        self._server = _Uvicorn(config)
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def port(self) -> int:
+        return self._port
+
+    async def start(self) -> None:
+        """Listens when it returns. Raises OSError with a sentence when the address cannot be had."""
+        family = socket.AF_INET6 if ":" in self._address else socket.AF_INET
+        try:
+            listening = socket.create_server((self._address, self._port), family=family, backlog=512)
+        except OSError as error:
+            raise OSError(
+                f"the web server cannot listen on {self._address} port {self._port} ({error.strerror or error}); "
+                "free the port or set web.port in the settings"
+            ) from None
+        self._port = listening.getsockname()[1]
+        self._task = asyncio.create_task(self._server.serve(sockets=[listening]), name="web server")
+        self._task.add_done_callback(_report)
+
+    async def stop(self) -> None:
+        """No new connection, then requests under way are finished within the grace. May be called twice, and before `start`."""
+        task, self._task = self._task, None
+        if task is not None:
+            self._server.should_exit = True
+            await asyncio.gather(task, return_exceptions=True)
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _LOG.error("the web server ended; alerts no longer arrive at this replica: restart it", error=repr(error))

@@ -276,12 +276,13 @@ class TwoWatches(RuleBasedStateMachine):
         self.version += 1
         return self.version
 
-    @rule(weight=st.none() | st.sampled_from([0, 5, 10, 25, 50, 100]))
-    def the_wish_is_edited(self, weight: int | None) -> None:
-        self.history.append((self._next(), weight))
-        self.wishes_under_way.append(self.history[-1])
+    @rule(weights=st.lists(st.none() | st.sampled_from([10, 25]), min_size=1, max_size=4))
+    def the_wish_is_edited(self, weights: list[int | None]) -> None:
+        edits = [(self._next(), weight) for weight in weights]
+        self.history += edits
+        self.wishes_under_way += edits
 
-    @rule(weight=st.sampled_from([0, 5, 10, 25, 50, 100]), clear=st.booleans())
+    @rule(weight=st.sampled_from([0, 10, 25]), clear=st.booleans())
     def a_record_is_written(self, weight: int, clear: bool) -> None:
         ids = tuple(f"h{number}" for number in range(self.holds)) if clear else ()
         self.records.append((self._next(), record(len(self.records) + 1, weight, clears=ids)))

@@ -30,14 +30,12 @@ Event = dict[str, Any]
 FIELDS = ("seq", "at", "replica", "kind", "who", "source", "service", "operation", "sentence", "previous", "hash")
 
 # Appends only after the event that is expected last, so that an answer that was lost makes no double. KEYS: the list.
-# ARGV: hash expected last ("": the list is empty), then events. Answers 'stored', or whatever is last instead ("": nothing).
+# ARGV: that event ("": the list is empty), then new ones. Answers nil, or whatever is last instead ("": nothing).
 _APPEND = """
 local last = redis.call('LINDEX', KEYS[1], -1) or ''
-local readable, event = pcall(cjson.decode, last)
-local hash = readable and type(event) == 'table' and event['hash'] or last
-if hash ~= ARGV[1] then return last end
+if last ~= ARGV[1] then return last end
 for at = 2, #ARGV do redis.call('RPUSH', KEYS[1], ARGV[at]) end
-return 'stored'
+return false
 """
 
 
@@ -65,7 +63,7 @@ class AuditChain:
         self._head = ""
         self._continued = False
         self._kept: deque[Event] = deque(maxlen=MOST_KEPT)
-        self._stored_seq, self._stored_hash = 0, ""
+        self._stored_seq, self._stored_text = 0, ""
         self._turn = asyncio.Lock()
         self._pushing: asyncio.Task[None] | None = None
 
@@ -82,14 +80,13 @@ class AuditChain:
             try:
                 async with connection.reaching():
                     answer: Any = self._store.lindex(key(self._replica), -1)
-                    last = _event(cast("str | None", await answer) or "")
+                    self._stored_text = cast("str | None", await answer) or ""
             except errors.Away as away:
-                last = None
                 _log.warning("a new audit chain begins: the one before cannot be read", replica=self._replica, why=str(away))
             self._continued = True
-            if last is not None:
+            if (last := _event(self._stored_text)) is not None:
                 self._seq = self._stored_seq = last["seq"]
-                self._head = self._stored_hash = last["hash"]
+                self._head = last["hash"]
 
     async def record(self, event: effects.AuditEvent) -> None:
         """Into the log before this returns; into Redis soon after. Waits for nothing and never raises."""
@@ -156,24 +153,29 @@ class AuditChain:
         return list(itertools.islice(self._kept, first, first + _MOST_AT_ONCE))
 
     async def _append(self, events: list[Event]) -> None:
-        words = [json.dumps(event, separators=(",", ":")) for event in events]
+        words = [_text(event) for event in events]
         async with connection.reaching():
-            answer: Any = self._store.eval(_APPEND, 1, key(self._replica), self._stored_hash, *words)
-            last = cast("str", await answer)
-        if last == "stored":
-            self._stored_seq, self._stored_hash = events[-1]["seq"], events[-1]["hash"]
+            answer: Any = self._store.eval(_APPEND, 1, key(self._replica), self._stored_text, *words)
+            last = cast("str | None", await answer)
+        if last is None:
+            self._stored_seq, self._stored_text = events[-1]["seq"], words[-1]
         else:
             self._go_on_after(last)
 
     def _go_on_after(self, last: str) -> None:
         """Redis ends with something else than it did: an event of ours, nothing, an older copy, or another writer's."""
+        self._stored_text = last
         found = _event(last)
-        seq, self._stored_hash = (found["seq"], found["hash"]) if found else (0, last)
-        ours = any(event["hash"] == self._stored_hash for event in self._kept)
+        seq = found["seq"] if found else 0
+        ours = any(_text(event) == last for event in self._kept)
         if ours or seq < self._kept[0]["seq"]:
             self._stored_seq = seq
         if not ours:
             _log.warning("Redis does not end with this replica's audit; it gets what memory has", replica=self._replica)
+
+
+def _text(event: Event) -> str:
+    return json.dumps(event, separators=(",", ":"))
 
 
 def _event(text: str) -> Event | None:
@@ -217,9 +219,7 @@ def verify_chain(events: Iterable[Mapping[str, Any]]) -> list[str]:
             elif event["previous"]:
                 followed[event["previous"]] = event["seq"]
             if event["previous"] and before is None:
-                problems.append(
-                    f"{here}: the event before it is not here; it was removed or changed, or stands in an older file: give that too"
-                )
+                problems.append(f"{here}: the event before it is not here; it was removed or changed, or give the older file too")
             elif event["seq"] != (before["seq"] if before else 0) + 1:
                 problems.append(f"{here}: has the wrong number; it follows seq {before['seq'] if before else 0}")
     return problems
@@ -227,12 +227,11 @@ def verify_chain(events: Iterable[Mapping[str, Any]]) -> list[str]:
 
 def heads(events: Iterable[Mapping[str, Any]]) -> list[tuple[str, int, str]]:
     """(replica, seq, hash) of each chain's last event, to compare with the anchors in the revisions."""
-    return [
-        (replica, event["seq"], event["hash"])
-        for replica, chain in sorted(_by_replica(events, []).items())
-        for event in chain
-        if event["hash"] not in {other["previous"] for other in chain}
-    ]
+    found: list[tuple[str, int, str]] = []
+    for replica, chain in sorted(_by_replica(events, []).items()):
+        followed = {event["previous"] for event in chain}
+        found += [(replica, event["seq"], event["hash"]) for event in chain if event["hash"] not in followed]
+    return found
 
 
 def _by_replica(events: Iterable[Mapping[str, Any]], problems: list[str]) -> dict[str, list[Event]]:

@@ -82,6 +82,9 @@ class Holds(Protocol):
     async def place(self, hold: model.Hold) -> None:
         """One merge patch; reads nothing first. The same id twice is once."""
 
+    async def adopt(self, hold: model.Hold) -> bool:
+        """Write down what only agents know of; a key that stands already is left as it is (False)."""
+
     async def remove(self, holds: tuple[model.Hold, ...]) -> None:
         """Take the keys away after a signed record cleared their ids."""
 

@@ -1,0 +1,149 @@
+"""Alerts: a critical one that fires for an exposed service is a hold, at once. Everything else is told, never acted on.
+
+Nothing here waits for the store, a lock or Slack. Nothing that is resolved moves anything forward.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Sequence
+from enum import Enum
+
+from handlers import answers, exposed, hold, messages, outside, remembered, speaking, tasks
+from handlers.rules import migration
+from k8s import model, views
+
+_REMEMBERED = 20_000  # alerts that were told; the poll repeats them every few seconds
+
+
+class _Fate(Enum):
+    ACTED = "acted"
+    TOLD = "told"
+    LOST = "lost"
+
+
+class Alarms:
+    def __init__(
+        self,
+        world: outside.Outside,
+        *,
+        memory: remembered.Remembered,
+        lane: hold.HoldLane,
+        exposures: exposed.FirstExposures,
+        work: tasks.Tasks,
+        feed: hold.Feed,
+        unmapped_holds_all: bool,
+    ) -> None:
+        self._world = world
+        self._memory = memory
+        self._lane = lane
+        self._exposures = exposures
+        self._tasks = work
+        self._feed = feed
+        self._unmapped_holds_all = unmapped_holds_all
+        self._told: OrderedDict[tuple[str, str, bool], None] = OrderedDict()
+        self._placing: dict[str, asyncio.Task[answers.Placed]] = {}
+
+    async def hear(self, alerts: Sequence[messages.Alert]) -> answers.Heard:
+        """After every hold is written or pushed. The same alert again does and says nothing new."""
+        fates = await asyncio.gather(*(self._one(alert) for alert in alerts))
+        lost = tuple(alert.cause for alert, fate in zip(alerts, fates, strict=True) if fate is _Fate.LOST)
+        return answers.Heard(fates.count(_Fate.ACTED), fates.count(_Fate.TOLD), tuple(dict.fromkeys(lost)))
+
+    async def _one(self, alert: messages.Alert) -> _Fate:
+        if alert.firing and alert.severity is messages.Severity.CRITICAL:
+            if alert.service:
+                return await self._critical(alert)
+            if self._unmapped_holds_all:
+                return await self._hold_all(alert)
+            await self._page(alert, "it is mapped to no service, so nothing was moved; look at it, and use `/migrate rollback`")
+            return _Fate.TOLD
+        if alert.service and self._first_time(alert):
+            self._feed(alert)
+        return _Fate.TOLD
+
+    async def _critical(self, alert: messages.Alert) -> _Fate:
+        view = self._world.cluster.service(alert.service)
+        known = view.wished is not None or view.record is not None
+        if not known and self._world.cluster.view().synced:
+            await self._page(alert, f"migration.yaml names no service {alert.service}, so nothing was moved")
+            return _Fate.TOLD
+        if self._held(alert.service, view):
+            self._tell(alert)
+            return _Fate.ACTED
+        if not self._endangered(view):
+            await self._page(alert, f"{alert.service} sends nothing to the new cluster, so nothing was moved")
+            return _Fate.TOLD
+        since = self._exposures.since(alert.service)
+        if since is not None and alert.started < since and not alert.about_new:
+            await self._page(
+                alert, f"it fires since before {alert.service} was first sent to the new cluster, so nothing was moved"
+            )
+            return _Fate.TOLD
+        return await self._act(alert, alert.service)
+
+    async def _hold_all(self, alert: messages.Alert) -> _Fate:
+        """Once for each cause; it may have been released for some services meanwhile."""
+        known = [hold for one in self._world.cluster.view().services.values() for hold in one.holds]
+        if any(hold.cause == alert.cause for hold in (*known, *self._memory.ordered(model.ALL_SERVICES, landed=True))):
+            return _Fate.ACTED
+        return await self._act(alert, model.ALL_SERVICES)
+
+    def _held(self, service: str, view: views.ServiceView) -> bool:
+        """A hold is in force already: one more would add nothing but a key."""
+        return bool(view.holds) or bool(self._memory.ordered(service, landed=True))
+
+    def _endangered(self, view: views.ServiceView) -> bool:
+        """Something reaches new, or is about to, or nobody can say."""
+        if not self._world.cluster.view().synced:
+            return True
+        operation = self._memory.open(view.name)
+        raises = operation is not None and operation.plan.kind is not migration.Kind.LOWER
+        return raises or (view.record is not None and view.record.exposure.weight > 0)
+
+    async def _act(self, alert: messages.Alert, service: str) -> _Fate:
+        """Alerts of one service that arrive together are one hold."""
+        ongoing = self._placing.get(service)
+        if ongoing is None or ongoing.done():
+            ongoing = self._placing[service] = self._tasks.start(self._place(alert, service), name=f"alert {alert.name}")
+        placed = await asyncio.shield(ongoing)
+        self._tell(alert)
+        return _Fate.ACTED if placed.safe else _Fate.LOST
+
+    async def _place(self, alert: messages.Alert, service: str) -> answers.Placed:
+        view = self._world.cluster.service(service)
+        ended = view.record.clears if view.record else ()
+        hold_id = f"alert-{hold.digest('alert', alert.cause)}"
+        if hold_id in ended:  # ids are never used again: it fires once more after people had released it
+            hold_id = f"alert-{hold.digest('alert', alert.cause, str(view.generation))}"
+        ordered = model.Hold(
+            service,
+            hold_id,
+            reason=f"alert {alert.name} fires" + (f": {alert.summary}" if alert.summary else ""),
+            by="alertmanager",
+            since=alert.at.isoformat(timespec="seconds"),
+            cause=alert.cause,
+        )
+        what = "All services are" if service == model.ALL_SERVICES else f"{service} is"
+        page = f"{what} held at 100% old: {ordered.reason}. Nothing goes forward by itself; see `/migrate status`."
+        return await self._lane.place(ordered, page=page, early=True)
+
+    def _tell(self, alert: messages.Alert) -> None:
+        """One line in the thread of what is under way."""
+        if alert.service and self._first_time(alert):
+            self._feed(alert)
+
+    async def _page(self, alert: messages.Alert, because: str) -> None:
+        if self._first_time(alert):
+            summary = f": {alert.summary}" if alert.summary else ""
+            sentence = f"Alert {alert.name} (critical) fires{summary}; {because}."
+            await speaking.spoken(self._world.chat.page(alert.service or model.ALL_SERVICES, sentence))
+
+    def _first_time(self, alert: messages.Alert) -> bool:
+        key = (alert.service, alert.cause, alert.firing)
+        if key in self._told:
+            return False
+        self._told[key] = None
+        self._told.pop((alert.service, alert.cause, not alert.firing), None)
+        while len(self._told) > _REMEMBERED:
+            self._told.popitem(last=False)
+        return True

@@ -1,0 +1,112 @@
+"""What forbids any raise of a service now, in sentences: unknown is not healthy, and no eyes is no shift.
+
+Holds that only agents have (pushed while the API server was away, or latches of their own) are adopted here: they are
+written into the cluster, and count from this moment on.
+"""
+
+import asyncio
+from dataclasses import dataclass
+
+from handlers import errors, fleets, messages, outside
+from k8s import errors as cluster_errors
+from k8s import model, views
+
+_LOUD = (messages.Severity.CRITICAL, messages.Severity.WARNING)
+
+
+@dataclass(frozen=True, slots=True)
+class Against:
+    """`holds`: ids that agents report beside those of the cluster. `still_firing`: holds whose cause fires."""
+
+    sentences: tuple[str, ...] = ()
+    holds: tuple[str, ...] = ()
+    still_firing: tuple[str, ...] = ()
+
+
+NOTHING = Against()
+
+
+class Blockers:
+    def __init__(self, world: outside.Outside, asked: fleets.Fleets) -> None:
+        self._world = world
+        self._fleets = asked
+
+    async def now(self, view: views.ServiceView, away: str = "") -> Against:
+        """`away`: why the store cannot be reached; empty: it can."""
+        fleet, firing, blind = await asyncio.gather(self._fleets.ask(), self._firing(view), self._world.alerts.blind())
+        sentences = [away] if away else []
+        sentences += cluster_trouble(self._world.cluster.view(), view)
+        if isinstance(firing, str):
+            sentences.append(firing)
+            alerts: tuple[messages.Alert, ...] = ()
+        else:
+            alerts = tuple(alert for alert in firing if alert.firing)
+        sentences += [f"the alert {alert.name} ({alert.severity}) fires" for alert in alerts if alert.severity in _LOUD]
+        if blind:
+            sentences.append(blind)
+        sentences += fleet_trouble(fleet, view.name)
+        reported = only_reported(fleet, view)
+        await self._adopt(view.name, reported)
+        causes = {alert.cause for alert in alerts}
+        still = tuple(hold.id for hold in view.holds if hold.cause and hold.cause in causes)
+        return Against(tuple(_plain(one) for one in sentences), reported, still)
+
+    async def _firing(self, view: views.ServiceView) -> tuple[messages.Alert, ...] | str:
+        """Also those that belong to no service, where one of them holds all."""
+        names = {view.name} | ({""} if any(hold.service == model.ALL_SERVICES and hold.cause for hold in view.holds) else set())
+        try:
+            found = await asyncio.gather(*(self._world.alerts.firing(name) for name in sorted(names)))
+        except errors.Away as error:
+            return str(error)
+        return tuple(alert for some in found for alert in some)
+
+    async def _adopt(self, service: str, reported: tuple[str, ...]) -> None:
+        for hold_id in reported:
+            now = self._world.clock.now().isoformat(timespec="seconds")
+            hold = model.Hold(service, hold_id, reason="an agent holds it; adopted", by="ferry", since=now)
+            try:
+                await self._world.holds.place(hold)
+            except cluster_errors.ClusterError:
+                return  # it counts as reported all the same, and is tried again before the next raise
+
+
+def cluster_trouble(view: views.ClusterView, one: views.ServiceView) -> list[str]:
+    """Of the whole cluster and of this service; a broken record of another service is none of its business."""
+    records = {other.record_trouble for other in view.services.values() if other.record_trouble}
+    about_one = ("the operation beside the record of ", "a hold names ")
+    sentences = [one for one in view.trouble if one not in records and not one.startswith(about_one)]
+    if not view.synced and not sentences:
+        sentences.append("the cluster has not been read completely")
+    if one.wished is not None and not one.wished.enabled:
+        sentences.append(f"migration.yaml says enabled: false for {one.name}; set enabled: true first")
+    return sentences
+
+
+def fleet_trouble(fleet: views.Fleet, service: str) -> list[str]:
+    """Every proxy that is expected must be there, answer and be ready."""
+    if fleet.silent:
+        return [f"no answer from {', '.join(fleet.silent)}"]
+    ready = [report for report in fleet.reports if report.ready and not report.terminating]
+    if fleet.expected < 1 or len(ready) < fleet.expected:
+        return [f"{len(ready)} of {fleet.expected} proxies are ready"]
+    strangers = [report.pod for report in ready if service not in report.services]
+    return [f"{pod} does not know {service} yet" for pod in strangers]
+
+
+def only_reported(fleet: views.Fleet, view: views.ServiceView) -> tuple[str, ...]:
+    """Ids that agents hold and the cluster does not show, without those that the record ended and an agent has yet to read."""
+    standing = {hold.id for hold in view.holds}
+    record = view.record
+    found = set()
+    for report in fleet.reports:
+        one = report.services.get(view.name)
+        for hold_id in one.holds if one else ():
+            behind = record is not None and hold_id in record.clears and one is not None and one.generation < record.generation
+            if hold_id not in standing and not behind:
+                found.add(hold_id)
+    return tuple(sorted(found))
+
+
+def _plain(sentence: str) -> str:
+    """Blockers are joined into one sentence: without a full stop of their own."""
+    return sentence.strip().rstrip(".")

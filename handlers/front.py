@@ -1,0 +1,219 @@
+"""The one entrance for Slack, the web and the command line. Nothing else of `handlers` is called from outside."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from handlers import (
+    alerts,
+    answers,
+    apply,
+    blockers,
+    converge,
+    dispatch,
+    errors,
+    exposed,
+    fleets,
+    guard,
+    hold,
+    loading,
+    messages,
+    outside,
+    perform,
+    queries,
+    releasing,
+    remembered,
+    settle,
+    speaking,
+    tasks,
+    verify,
+    writing,
+)
+from handlers.rules import decide, effects, migration, refusals
+from k8s import model
+
+_HEARD = 2000  # messages whose answer is kept for another delivery
+
+
+class Front:
+    """`start` resumes what runs and begins to watch; `stop` ends everything that was started here."""
+
+    def __init__(
+        self,
+        world: outside.Outside,
+        *,
+        trust: migration.Trust,
+        limits: outside.Limits,
+        unmapped_holds_all: bool = False,
+    ) -> None:
+        self._world = world
+        self._memory = memory = remembered.Remembered()
+        self._tasks = work = tasks.Tasks()
+        self._fleets = asked = fleets.Fleets(world.agents)
+        self._heard: OrderedDict[str, asyncio.Task[answers.Answer]] = OrderedDict()
+        self._loader = loading.Loader(world, memory, blockers.Blockers(world, asked), trust)
+        self._lane = hold.HoldLane(world, limits, memory=memory, running=work, asked=asked, feed=self._feed)
+        write = writing.Writing(world, limits)
+        converging = converge.Converging(world, limits, asked)
+        self._dispatcher = dispatch.Dispatcher(
+            world,
+            memory=memory,
+            loader=self._loader,
+            performer=perform.Performer(
+                world,
+                memory,
+                self._lane,
+                apply.Applying(world, write, releasing.Releasing(world, memory), asked),
+                settle.Settling(world, write, asked),
+            ),
+            converging=converging,
+            verifying=verify.Verifying(world, limits, asked, converging),
+            work=work,
+        )
+        exposures = exposed.FirstExposures(world.records)
+        self._alarms = alerts.Alarms(
+            world,
+            memory=memory,
+            lane=self._lane,
+            exposures=exposures,
+            work=work,
+            feed=self._feed,
+            unmapped_holds_all=unmapped_holds_all,
+        )
+        self._guard = guard.Guard(
+            world,
+            limits,
+            memory=memory,
+            loader=self._loader,
+            dispatcher=self._dispatcher,
+            exposures=exposures,
+            work=work,
+        )
+
+    async def start(self) -> None:
+        await self._guard.begin()
+        self._tasks.start(self._guard.run(), key="guard")
+
+    async def stop(self) -> None:
+        await self._tasks.stop()
+        await self._fleets.stop()
+
+    def names(self) -> tuple[str, ...]:
+        return queries.names(self._world.cluster.view())
+
+    def find(self, name_or_host: str) -> str | None:
+        """A service's name from its name or its old host."""
+        return queries.find(self._world.cluster.view(), name_or_host)
+
+    def target(
+        self,
+        service: str,
+        weight: int,
+        *,
+        strategy: model.Strategy | None = None,
+        header: model.HeaderRule | None = None,
+        cidrs: tuple[str, ...] = (),
+        user: model.UserRule | None = None,
+    ) -> model.Exposure | refusals.Refusal:
+        """The whole exposure of a shift to `weight` percent, or why there is none."""
+        view = self._world.cluster.view()
+        return queries.target(view, service, weight, strategy=strategy, header=header, cidrs=cidrs, user=user)
+
+    async def handle(self, message: messages.Message) -> answers.Answer:
+        """Everything but holds and alerts. The same message id again answers the same and does nothing more."""
+        heard = self._heard.get(message.id)
+        if heard is None:
+            heard = self._tasks.start(self._handled(message), name=f"{type(message).__name__} {message.id}")
+            self._heard[message.id] = heard
+            while len(self._heard) > _HEARD:
+                self._heard.popitem(last=False)
+        return await asyncio.shield(heard)  # who asked may hang up; what was begun is finished
+
+    async def hold(self, message: messages.PlaceHold) -> answers.Placed:
+        """100% old, now, for one service or for all: written and pushed at once, whatever else is broken."""
+        view = self._world.cluster.view()
+        if view.synced and message.service not in (model.ALL_SERVICES, *view.services):
+            nobody = model.Hold(message.service, "none", reason=message.reason, by=message.actor.id)
+            why = f"no service is called {message.service}; `/migrate list` names them, `all` means every one"
+            return answers.Placed(nobody, written=False, pushes=(), seconds=0.0, trouble=why)
+        return await asyncio.shield(self._tasks.start(self._lane.order(message), name=f"hold {message.service}"))
+
+    async def alerts(self, alerts: Sequence[messages.Alert]) -> answers.Heard:
+        """After every hold is written, or pushed to every agent."""
+        return await asyncio.shield(self._tasks.start(self._alarms.hear(alerts), name="alerts"))
+
+    async def preview(self, service: str, target: model.Exposure, actor: messages.Person) -> answers.Preview | refusals.Refusal:
+        """The plan that a request would freeze, and whether it would be accepted now. Nothing is kept."""
+        now = self._world.clock.now()
+        asked = messages.ProposeShift(id="preview", at=now, service=service, actor=actor, target=target)
+        of = (await self._loader.load(service, asked)).of
+        decided = decide.decide(of, asked, now)
+        if of.plan_now is None:
+            return decided.refusal or self._unknown(service)
+        return answers.Preview(of.plan_now, decided.refusal)
+
+    async def status(self, service: str) -> answers.ServiceStatus | None:
+        if service not in self.names():
+            return None
+        return await queries.status(self._world, (await self._loader.load(service)).of)
+
+    async def overview(self) -> answers.Overview:
+        return queries.overview(self._world.cluster.view(), await self._loader.all_open())
+
+    async def history(self, service: str) -> tuple[answers.Past, ...]:
+        """Newest first. Raises k8s.errors.ClusterError."""
+        return await queries.history(self._world, service)
+
+    async def operation(self, operation_id: str) -> migration.Operation | None:
+        """Open or decided."""
+        known = self._memory.find(operation_id)
+        try:
+            stored = await self._world.pending.find(operation_id)
+        except errors.Away:
+            stored = None
+        found = [one for one in (known, stored) if one is not None]
+        if not found:
+            views = self._world.cluster.view().services.values()
+            found = [one for one in map(loading.signed, views) if one is not None and one.id == operation_id]
+        return max(found, key=lambda one: one.revision, default=None)
+
+    async def waiting(self, service: str) -> migration.Operation | None:
+        """The service's open operation."""
+        return await self._loader.operation(service)
+
+    async def _handled(self, message: messages.Message) -> answers.Answer:
+        if message.service not in self.names():
+            return await self._refused_unknown(message)
+        if isinstance(message, messages.Command) and not await self._first_time(message.id):
+            waiting = await self._loader.operation(message.service)
+            return answers.Answer("This was heard before and is not done twice.", None, waiting)
+        return await self._dispatcher.tell(message)
+
+    async def _first_time(self, message_id: str) -> bool:
+        """Over all replicas; while the store is away, this one's memory (`_heard`) must do."""
+        try:
+            return await self._world.seen.first_time(message_id)
+        except errors.Away:
+            return True
+
+    async def _refused_unknown(self, message: messages.Message) -> answers.Answer:
+        refusal = self._unknown(message.service)
+        if isinstance(message, messages.Command):
+            event = effects.AuditEvent(
+                kind=effects.EventKind.REFUSED,
+                who=message.actor.id,
+                service=message.service,
+                operation="",
+                sentence=refusal.sentence,
+                source=message.actor.source,
+            )
+            await speaking.spoken(self._world.audit.record(event))
+        return answers.Answer(refusal.sentence, refusal)
+
+    def _unknown(self, service: str) -> refusals.Refusal:
+        synced = self._world.cluster.view().synced
+        why = f"migration.yaml names no service {service}." if synced else "The cluster has not been read completely yet."
+        return refusals.refuse(refusals.Reason.INVALID, service=service, why=why)
+
+    def _feed(self, message: messages.Message) -> None:
+        self._dispatcher.feed(message)

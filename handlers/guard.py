@@ -1,0 +1,154 @@
+"""The background: what the cluster shows and what the clock says becomes messages, without anybody asking.
+
+Holds that stand are settled, hand edits downwards are followed, requests expire, operations nobody works on any more are
+resumed. It only ever tells the dispatcher; what it missed it sees again in the next round.
+"""
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+
+import structlog
+
+from handlers import dispatch, exposed, loading, messages, outside, remembered, tasks
+from handlers.rules import approvals, migration
+from k8s import views
+
+_log = structlog.get_logger("ferry.guard")
+_SWEPT = 25  # services whose stored operation is looked at in one tick
+_LONGEST_PAUSE = 30.0  # seconds between two tries of what does not succeed
+
+
+@dataclass(frozen=True, slots=True)
+class _Fed:
+    """What was last told for a service, and when it may be told again."""
+
+    signature: tuple[object, ...]
+    again: float
+    pause: float
+
+
+class Guard:
+    def __init__(
+        self,
+        world: outside.Outside,
+        limits: outside.Limits,
+        *,
+        memory: remembered.Remembered,
+        loader: loading.Loader,
+        dispatcher: dispatch.Dispatcher,
+        exposures: exposed.FirstExposures,
+        work: tasks.Tasks,
+    ) -> None:
+        self._world = world
+        self._limits = limits
+        self._memory = memory
+        self._loader = loader
+        self._dispatcher = dispatcher
+        self._exposures = exposures
+        self._tasks = work
+        self._fed: dict[str, _Fed] = {}
+        self._holds: dict[str, frozenset[str]] = {}
+        self._stalled: dict[str, tuple[int, float]] = {}  # by operation: revision, since when
+        self._next = 0
+        self._began = False
+
+    async def run(self) -> None:
+        """Until it is cancelled."""
+        while True:
+            change = asyncio.ensure_future(self._world.cluster.changed())
+            tick = asyncio.ensure_future(self._world.clock.sleep(self._limits.tick))
+            try:
+                await self.begin()
+                self._round()
+                await asyncio.wait({change, tick}, return_when=asyncio.FIRST_COMPLETED)
+                if tick.done():
+                    await self._sweep()
+            except Exception:  # noqa: BLE001  the guard outlives every fault, it is what settles holds
+                _log.exception("a round of the guard failed; the next one looks again")
+                await self._world.clock.sleep(self._limits.tick)
+            finally:
+                for one in (change, tick):
+                    one.cancel()
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await one
+
+    async def begin(self) -> None:
+        """Once, as soon as the cluster has been read: what runs goes on."""
+        if self._began or not self._world.cluster.view().synced:
+            return
+        self._began = True
+        for service, operation in (await self._loader.all_open()).items():
+            if operation.phase in migration.RUNNING:
+                self._tasks.start(self._dispatcher.resume(service), name=f"resume {service}")
+
+    def _round(self) -> None:
+        view = self._world.cluster.view()
+        if not view.synced:
+            return
+        for name, one in view.services.items():
+            message = self._due(one)
+            if message is not None:
+                self._feed(message, one)
+            if self._exposures.wants(one):
+                self._tasks.start(self._exposures.learn(one), key=f"first exposure of {name}")
+
+    def _due(self, one: views.ServiceView) -> messages.Message | None:
+        now = self._world.clock.now()
+        operation = self._memory.open(one.name)
+        record = one.record
+        in_force = record.exposure.weight if record is not None and not record.finished else 0
+        ids = frozenset(hold.id for hold in one.holds)
+        new = ids - self._holds.get(one.name, frozenset())
+        self._holds[one.name] = ids
+        if ids and (new or in_force > 0 or (operation is not None and not ids <= set(operation.plan.clears))):
+            return messages.HoldsStand(id=f"guard/holds/{one.name}", at=now, service=one.name, holds=one.holds)
+        if not ids and one.wish < in_force:
+            return messages.WishLowered(id=f"guard/wish/{one.name}", at=now, service=one.name, weight=one.wish)
+        if operation is not None and operation.phase not in migration.RUNNING:
+            if approvals.expired(operation, self._memory.saw(now)):
+                return messages.TimePassed(id=f"guard/time/{operation.id}", at=now, service=one.name)
+            if loading.overtaken(operation, one):
+                return messages.TimePassed(id=f"guard/overtaken/{operation.id}", at=now, service=one.name)
+        return None
+
+    def _feed(self, message: messages.Message, one: views.ServiceView) -> None:
+        """The same again only after a pause that grows: what does not succeed is not hammered."""
+        operation = self._memory.open(one.name)
+        ids = frozenset(hold.id for hold in one.holds)
+        signature = (type(message), one.generation, ids, one.wish, operation.revision if operation else 0)
+        now, fed = self._world.clock.monotonic(), self._fed.get(one.name)
+        if fed is not None and fed.signature == signature:
+            if now < fed.again:
+                return
+            pause = min(fed.pause * 2, _LONGEST_PAUSE)
+        else:
+            pause = self._limits.tick
+        self._fed[one.name] = _Fed(signature, now + pause, pause)
+        self._dispatcher.feed(message)
+
+    async def _sweep(self) -> None:
+        """A few services each time: requests that another replica accepted, operations that nobody works on."""
+        names = sorted(self._world.cluster.view().services)
+        for _ in range(min(_SWEPT, len(names))):
+            self._next = (self._next + 1) % len(names)
+            name = names[self._next]
+            operation = await self._loader.operation(name)
+            if operation is not None and operation.phase in migration.RUNNING:
+                self._resume_if_stalled(name, operation)
+
+    def _resume_if_stalled(self, service: str, operation: migration.Operation) -> None:
+        """Longer without a step than any phase may last, and not in our hands: its replica is gone."""
+        now = self._world.clock.monotonic()
+        revision, since = self._stalled.get(operation.id, (0, now))
+        if revision != operation.revision or self._dispatcher.works_on(service):
+            self._stalled = {operation.id: (operation.revision, now), **self._others(operation)}
+            return
+        if now - since >= self._limits.converge + self._limits.verify:
+            self._stalled.pop(operation.id)
+            self._tasks.start(self._dispatcher.resume(service), name=f"resume {service}")
+
+    def _others(self, operation: migration.Operation) -> dict[str, tuple[int, float]]:
+        """Of operations that are still open; the others need no memory."""
+        still = {one.id for one in self._memory.all_open().values()} - {operation.id}
+        return {one: seen for one, seen in self._stalled.items() if one in still}

@@ -1,0 +1,176 @@
+"""Everything a decision looks at, gathered: the cluster's truth, the operation under way, and what forbids a raise now."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from handlers import blockers, errors, messages, operation_document, outside, planned, remembered
+from handlers.rules import effects, migration
+from k8s import views
+
+_RAISES = (messages.ProposeShift, messages.ProposeRelease, messages.Approve, messages.Confirm)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """`overtaken`: an operation that was under way while another record was written; it is void."""
+
+    of: migration.Migration
+    overtaken: migration.Operation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    operation: migration.Operation | None = None
+    overtaken: migration.Operation | None = None
+    away: str = ""
+
+
+class Loader:
+    def __init__(
+        self,
+        world: outside.Outside,
+        memory: remembered.Remembered,
+        gather: blockers.Blockers,
+        trust: migration.Trust,
+    ) -> None:
+        self._world = world
+        self._memory = memory
+        self._blockers = gather
+        self._trust = trust
+
+    async def load(self, service: str, message: messages.Message | None = None) -> Loaded:
+        """For this message. Only what may raise asks proxies and alerts; nothing here fails because a part is away."""
+        found = await self._find(service)
+        last = await self._last(service, message, found)
+        view = self._world.cluster.service(service)
+        plan = planned.plan_for(message, view, found.operation) if message else None
+        against = blockers.NOTHING
+        if message is not None and _may_raise(message, plan, found.operation):
+            against = await self._blockers.now(view, found.away)
+            view = self._world.cluster.service(service)
+            plan = planned.plan_for(message, view, found.operation)
+        holds = {*(hold.id for hold in view.holds), *self._ordered(view), *against.holds}
+        rest = migration.Phase.HELD if holds else migration.Phase.STEADY
+        return Loaded(
+            migration.Migration(
+                service=service,
+                phase=found.operation.phase if found.operation else rest,
+                exposure=view.record.exposure if view.record else None,
+                generation=view.generation,
+                wish=view.wish,
+                holds=tuple(sorted(holds)),
+                operation=found.operation,
+                latest=self._memory.saw(self._world.clock.now()),
+                blockers=against.sentences,
+                plan_now=plan,
+                trust=self._trust,
+                still_firing=against.still_firing,
+                last=last,
+            ),
+            found.overtaken,
+        )
+
+    async def operation(self, service: str) -> migration.Operation | None:
+        """The service's open operation, wherever it is known; memory follows."""
+        return (await self._find(service)).operation
+
+    def _ordered(self, view: views.ServiceView) -> tuple[str, ...]:
+        """Holds that were ordered here and that neither the cluster shows nor a record ended."""
+        ended = view.record.clears if view.record else ()
+        return tuple(hold.id for hold in self._memory.ordered(view.name) if hold.id not in ended)
+
+    async def _find(self, service: str) -> _Found:
+        view = self._world.cluster.service(service)
+        mine, known = self._memory.open(service), []
+        away = ""
+        try:
+            stored = await self._world.pending.load(service)
+            known.append(stored)
+            if mine is not None and (stored is None or stored.id != mine.id):
+                known.append(await self._world.pending.find(mine.id))
+        except errors.Away as error:
+            away = str(error)
+        lowers = mine is not None and mine.plan.kind is migration.Kind.LOWER
+        if mine is not None and (away or lowers or mine.phase in migration.RUNNING):
+            known.append(mine)
+        noted = signed(view)
+        if noted is not None and (noted.phase in migration.RUNNING or noted.outcome is not migration.Outcome.OPEN):
+            known.append(noted)
+        newest = self._newest(one for one in known if one is not None)
+        if mine is not None and mine.id not in newest:
+            self._memory.forget_open(service)  # the store came back without it: what was approved there is void
+        for one in newest.values():
+            self._memory.keep(one)
+        candidates = [one for one in newest.values() if one.outcome is migration.Outcome.OPEN]
+        operation = max(candidates, key=lambda one: (one.phase in migration.RUNNING, one.requested_at), default=None)
+        if operation is not None and overtaken(operation, view):
+            return _Found(None, operation, away)
+        return _Found(operation, None, away)
+
+    def _newest(self, known: Iterable[migration.Operation]) -> dict[str, migration.Operation]:
+        """By id: of several forms the one with the highest revision, decided ones that memory has included."""
+        newest: dict[str, migration.Operation] = {}
+        for one in known:
+            remembers = self._memory.find(one.id)
+            forms = [one, newest.get(one.id, one)]
+            if remembers is not None and remembers.outcome is not migration.Outcome.OPEN:
+                forms.append(remembers)
+            newest[one.id] = max(forms, key=lambda form: form.revision)
+        return newest
+
+    async def _last(self, service: str, message: messages.Message | None, found: _Found) -> migration.Operation | None:
+        """The decided operation that a late click is about, or the newest one."""
+        match message:
+            case messages.Approve() | messages.Reject() | messages.Confirm():
+                wanted = message.operation
+            case _:
+                return self._memory.last(service)
+        if found.operation is not None and found.operation.id == wanted:
+            return self._memory.last(service)
+        known = self._memory.find(wanted)
+        if known is None and not found.away:
+            try:
+                known = await self._world.pending.find(wanted)
+            except errors.Away:
+                known = None
+        decided = known is not None and known.outcome is not migration.Outcome.OPEN and known.plan.service == service
+        return known if decided else self._memory.last(service)
+
+    async def all_open(self) -> dict[str, migration.Operation]:
+        """Every service's open operation. Memory answers for what the store cannot say."""
+        names = sorted(self._world.cluster.view().services)
+        found = await asyncio.gather(*(self.operation(name) for name in names))
+        return {name: one for name, one in zip(names, found, strict=True) if one is not None}
+
+
+def signed(view: views.ServiceView) -> migration.Operation | None:
+    """The signed operation beside the record that it wrote, or that took it back."""
+    if view.operation is None or view.record is None:
+        return None
+    try:
+        operation = operation_document.from_document(view.operation)
+    except operation_document.UnreadableOperationError:
+        return None
+    own = {operation.id, effects.revert_id(operation.id)}
+    decided = operation.outcome is not migration.Outcome.OPEN
+    return operation if decided or view.record.operation in own else None
+
+
+def overtaken(operation: migration.Operation, view: views.ServiceView) -> bool:
+    """Another record than its own came into force after it: what it was made from is gone."""
+    record = view.record
+    if record is None or record.operation in {operation.id, effects.revert_id(operation.id)}:
+        return False
+    return record.generation > max(operation.generation, operation.plan.generation)
+
+
+def _may_raise(message: messages.Message, plan: migration.Plan | None, operation: migration.Operation | None) -> bool:
+    """Lowering is never delayed by questions to proxies and alerts."""
+    if not isinstance(message, _RAISES):
+        return False
+    if isinstance(message, messages.ProposeShift):
+        return plan is not None and plan.kind is not migration.Kind.LOWER
+    if isinstance(message, messages.ProposeRelease):
+        return True
+    return operation is None or operation.plan.kind is not migration.Kind.LOWER

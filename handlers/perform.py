@@ -1,0 +1,147 @@
+"""Where effects become calls, in the order given, each safe to repeat. Nothing else acts on a decision.
+
+What speaks never blocks and never fails anything. What takes long is handed back to be watched.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import assert_never
+
+import structlog
+
+from handlers import apply, errors, hold, messages, operation_document, outside, remembered, settle, speaking
+from handlers.rules import effects, migration
+from k8s import errors as cluster_errors
+from k8s import model
+
+_log = structlog.get_logger("ferry.perform")
+_Speech = effects.ShowCard | effects.Say | effects.RecordEvent | effects.PageSomebody
+
+
+class LostRaceError(Exception):
+    """Somebody else moved the operation on since it was loaded: load and decide again."""
+
+
+@dataclass(slots=True)
+class Performed:
+    """`answers`: what the effects reported, to be decided on. `watches`: long work to be started."""
+
+    answers: list[messages.Message] = field(default_factory=list)
+    watches: list[effects.WatchConvergence | effects.WatchHealth] = field(default_factory=list)
+
+
+class Performer:
+    def __init__(
+        self,
+        world: outside.Outside,
+        memory: remembered.Remembered,
+        lane: hold.HoldLane,
+        applying: apply.Applying,
+        settling: settle.Settling,
+    ) -> None:
+        self._world = world
+        self._memory = memory
+        self._lane = lane
+        self._applying = applying
+        self._settling = settling
+
+    async def perform(self, todo: Sequence[effects.Effect]) -> Performed:
+        """Raises LostRaceError, and errors.Away when a raise cannot be kept in the store: nothing was changed then."""
+        done = Performed()
+        for effect in todo:
+            await self._one(effect, done)
+        return done
+
+    async def _one(self, effect: effects.Effect, done: Performed) -> None:
+        match effect:
+            case effects.SaveOperation(operation, expected):
+                await self._save(operation, expected)
+            case effects.DropOperation(operation):
+                await self._drop(operation)
+            case effects.WriteRecord():
+                done.answers += await self._applying.apply(effect)
+            case effects.RevertRecord():
+                done.answers += await self._settling.lower(effect)
+            case effects.WriteHold():
+                await self._hold(effect)
+            case effects.NoteOperation(operation):
+                await self._note(operation)
+            case effects.WatchConvergence() | effects.WatchHealth():
+                done.watches.append(effect)
+            case _:
+                await speaking.spoken(self._said(effect))
+
+    async def _said(self, effect: _Speech) -> None:
+        match effect:
+            case effects.ShowCard(operation):
+                await self._world.chat.show(operation)
+            case effects.Say(operation, sentence):
+                await self._world.chat.say(operation, sentence)
+            case effects.RecordEvent(event):
+                await self._world.audit.record(event)
+            case effects.PageSomebody(service, sentence):
+                await self._world.chat.page(service, sentence)
+            case _:
+                assert_never(effect)
+
+    async def _save(self, operation: migration.Operation, expected: int) -> None:
+        """A raise that begins must be in the store; what lowers, and what runs already, goes on without it."""
+        runs = operation.phase in migration.RUNNING and operation.generation > 0
+        free = runs or operation.plan.kind is migration.Kind.LOWER or operation.phase is migration.Phase.REVERTING
+        try:
+            kept = await self._kept(operation, expected, over_empty=free)
+        except errors.Away as error:
+            if not free:
+                raise
+            _log.warning("the operation is kept in memory only", operation=operation.id, because=str(error))
+            kept = True
+        if not kept:
+            raise LostRaceError(operation.id)
+        self._memory.keep(operation)
+
+    async def _kept(self, operation: migration.Operation, expected: int, *, over_empty: bool) -> bool:
+        """`over_empty`: a store that came back empty, or old, is brought up to date."""
+        pending = self._world.pending
+        if await pending.save(operation, expected):
+            return True
+        stored = await pending.load(operation.plan.service)
+        if stored == operation:
+            return True  # the answer of an earlier try was lost
+        if not over_empty:
+            return False
+        if stored is None:
+            known = await pending.find(operation.id)
+            gone = known is None or known.revision < operation.revision
+            return gone and await pending.save(operation, 0)
+        if stored.id == operation.id and stored.revision < operation.revision:
+            return await pending.save(operation, stored.revision)
+        return False
+
+    async def _drop(self, operation: migration.Operation) -> None:
+        self._memory.keep(operation)
+        try:
+            await self._world.pending.drop(operation)
+        except errors.Away as error:
+            _log.warning("a decided operation stays in the store", operation=operation.id, because=str(error))
+
+    async def _note(self, operation: migration.Operation) -> None:
+        """Beside the record it wrote; where another record stands already, there is nothing to note."""
+        service = operation.plan.service
+        try:
+            await self._world.records.note(service, operation_document.to_document(operation))
+        except cluster_errors.ClusterError as error:
+            _log.info("the operation was not noted", operation=operation.id, because=str(error))
+
+    async def _hold(self, effect: effects.WriteHold) -> None:
+        """The id comes from what is held and why: performing twice writes one hold."""
+        generation = self._world.cluster.service(effect.service).generation
+        parts = "\x00".join((effect.service, effect.reason, effect.by, str(generation)))
+        ordered = model.Hold(
+            effect.service,
+            f"ferry-{hashlib.sha256(parts.encode()).hexdigest()[:16]}",
+            reason=effect.reason,
+            by=effect.by,
+            since=self._world.clock.now().isoformat(timespec="seconds"),
+        )
+        await self._lane.place(ordered)

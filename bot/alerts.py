@@ -1,7 +1,7 @@
 """The bot's eyes: which alerts fire, by asking Alertmanager again and again and by what its webhook said meanwhile.
 
 Webhooks can be lost (an alert that fires and resolves while nobody answers is never sent again), so what fires and is
-critical is handed to the same use case that the webhook calls; the same cause is acted on once.
+critical is handed to the same use case that the webhook calls. It acts once on the same cause.
 """
 
 import asyncio
@@ -64,7 +64,7 @@ class AlertEyes:
         self._seen: _Seen | None = None
         self._heard: dict[str, tuple[float, messages.Alert]] = {}  # by cause, as the webhook said it
         self._watchdog_at: float | None = None
-        self._acted: set[str] = set()
+        self._taken: set[str] = set()  # causes that were handed over and not lost
         self._nudged = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -191,18 +191,22 @@ class AlertEyes:
         return listed
 
     async def _hand_over(self, alerts: Iterable[messages.Alert], hear: Hear) -> None:
+        """At every poll: an alert that was only told because nothing reached new is acted on once something does.
+
+        One that is mapped to no service has no such second look; it is handed over until it was taken.
+        """
         critical = {one.cause: one for one in alerts if one.firing and one.severity is messages.Severity.CRITICAL}
-        self._acted &= critical.keys()  # one that ended and comes again has another cause; this only forgets
-        fresh = [alert for cause, alert in critical.items() if cause not in self._acted]
-        if not fresh:
+        self._taken &= critical.keys()
+        due = [alert for cause, alert in critical.items() if alert.service or cause not in self._taken]
+        if not due:
             return
-        for alert in fresh:
-            self._counts.alert_read(alert.severity, "poll")
-        heard = await hear(fresh)
+        heard = await hear(due)
         if heard.lost:
             _LOG.error("alerts could be neither acted on nor recorded; they are handed over again", lost=list(heard.lost))
-            return
-        self._acted.update(alert.cause for alert in fresh)
+        for alert in due:
+            if alert.cause not in self._taken and alert.cause not in heard.lost:
+                self._taken.add(alert.cause)
+                self._counts.alert_read(alert.severity, "poll")
 
 
 def _shown(url: str) -> str:

@@ -10,7 +10,7 @@ import structlog
 from bot import metrics
 from handlers import ports
 from handlers.rules import migration
-from k8s import cluster_watch, holds, model, protocol, records, signing, views, wish
+from k8s import cluster_watch, holds, model, protocol, records, signing, views, wish, wish_document
 
 _LOG = structlog.get_logger(__name__)
 
@@ -92,6 +92,11 @@ class Records:
 
     async def history(self, service: str) -> tuple[views.Revision, ...]:
         return await self._book.history(service)
+
+
+def edited(text: str, service: str, expected: int, weight: int) -> str:
+    """`k8s.wish.Edit`: the document with that one weight changed, everything else kept."""
+    return wish_document.with_weight(text, service, weight, expected=expected)
 
 
 class Wishes:

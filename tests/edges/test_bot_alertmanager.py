@@ -271,12 +271,14 @@ def api_alert(**changes: Any) -> dict[str, Any]:
 WATCHDOG = api_alert(labels={"alertname": "FerryWatchdog", "severity": "none"}, fingerprint="ff")
 
 
-def eyes_for(url: str, clock: Clock, *, watchdog: str = "FerryWatchdog", hold_all: bool = False) -> alerts.AlertEyes:
+def eyes_for(
+    url: str, clock: Clock, *, watchdog: str = "FerryWatchdog", hold_all: bool = False, counts: metrics.Metrics | None = None
+) -> alerts.AlertEyes:
     return alerts.AlertEyes(
         url=url,
         reading=alertmanager_payload.Reading(watchdog=watchdog),
         clock=clock,
-        counts=metrics.Metrics(),
+        counts=counts or metrics.Metrics(),
         poll=0.05,
         hold_all=hold_all,
     )
@@ -293,27 +295,32 @@ async def looking(
         await eyes.stop()
 
 
-async def test_a_poll_hands_over_a_critical_alert_once_with_the_cause_of_the_webhook() -> None:
-    ears, clock = Ears(), Clock()
+async def test_polls_hand_over_what_is_critical_with_the_cause_of_the_webhook() -> None:
+    ears, clock, counts = Ears(), Clock(), metrics.Metrics()
+    unmapped = api_alert(labels={"alertname": "U", "severity": "critical"}, fingerprint="bb")
     async with scripted() as source:
-        source.body = [api_alert(), WATCHDOG, api_alert(labels={"alertname": "W", "severity": "warning"}, fingerprint="aa")]
-        eyes = eyes_for(source.url, clock)
+        source.body = [api_alert(), unmapped, WATCHDOG, api_alert(labels={"alertname": "W"}, fingerprint="aa")]
+        eyes = eyes_for(source.url, clock, counts=counts)
         async with looking(eyes, ears):
-            await ears.called(1)
-            await source.next_question()
-            await source.next_question()
-            assert [[alert.cause for alert in call] for call in ears.calls] == [[read(one()).alerts[0].cause]]
+            await ears.called(3)
+            assert [[alert.name for alert in call] for call in ears.calls[:3]] == [
+                ["FerryNewClusterErrors", "U"],
+                ["FerryNewClusterErrors"],
+                ["FerryNewClusterErrors"],
+            ]
+            assert {alert.cause for call in ears.calls for alert in call if alert.service} == {read(one()).alerts[0].cause}
             assert [alert.name for alert in await eyes.firing("api")] == ["FerryNewClusterErrors"]
             assert await eyes.firing("other") == ()
             assert await eyes.blind() == ""
     assert "silenced=true" in source.queries[0]
+    assert b'ferry_bot_alerts_total{severity="critical",way="poll"} 2.0' in counts.text()
 
 
 async def test_what_was_lost_is_handed_over_again() -> None:
     ears = Ears()
     ears.lose = True
     async with scripted() as source:
-        source.body = [api_alert()]
+        source.body = [api_alert(labels={"alertname": "U", "severity": "critical"})]
         async with looking(eyes_for(source.url, Clock()), ears):
             await ears.called(2)
     assert ears.calls[0][0].cause == ears.calls[1][0].cause

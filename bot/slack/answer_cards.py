@@ -79,7 +79,7 @@ def placed_card(
     who = card_parts.person(actor.id, actor.shown) if actor else words.live("placed.by_itself")
     held = sum(1 for push in placed.pushes if push.held)
     facts = {"who": who, "milliseconds": round(placed.seconds * 1000), "held": held, "asked": len(placed.pushes)}
-    lines = [words.live(f"placed.{key}", **facts)]
+    lines = [words.live(f"placed.told_{key}", **facts)]
     lines.append(words.live("placed.written") if placed.written else words.live("placed.not_written"))
     lagging = [push for push in placed.pushes if not push.held]
     lines += [
@@ -122,7 +122,7 @@ def alert_card(alert: messages.Alert, words: Words, *, take_back: str = "") -> c
     blocks = [card_parts.header(title), card_parts.fields(fields)]
     if alert.summary:
         blocks.append(card_parts.plain_section(words.plain("alert.summary", summary=alert.summary)))
-    blocks.append(card_parts.section(words.live(f"alert.{key}")))
+    blocks.append(card_parts.section(words.live(f"alert.told_{key}")))
     blocks += _service_actions(alert.service, words)
     return card_parts.Shown(foreign(title), [*blocks, *card_parts.take_back_line(take_back, words)])
 

@@ -119,10 +119,14 @@ class RecordWritten(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordNotWritten(Message):
-    """Nothing was changed: somebody else was first, the plan drifted, the API server refused or is away."""
+    """Nothing was changed: somebody else was first, the plan drifted, the API server refused.
+
+    `unknown`: no answer came, so it may be written all the same, now or in a moment.
+    """
 
     operation: str
     why: str
+    unknown: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,6 +45,29 @@ class HoldBook:
         except errors.Conflict:  # somebody else made it in between
             await self._api.patch(client.CONFIG_MAPS, self._namespace, CONFIG_MAP, change, limit=limit)
 
+    async def adopt(self, hold: model.Hold) -> bool:
+        """Write down a hold that only agents know of. False: its key stands already, with its own cause and reason.
+
+        Compare-and-set, unlike `place`: what somebody wrote into the key meanwhile must not be lost.
+        Raises errors.ClusterError.
+        """
+        key, value = hold_document.as_value(hold)
+        for _ in range(_TRIES):
+            try:
+                found = await self._api.get(client.CONFIG_MAPS, self._namespace, CONFIG_MAP)
+            except errors.Missing:
+                await self.place(hold)
+                return True
+            if key in (found.get("data") or {}):
+                return False
+            change = {"metadata": {"resourceVersion": found["metadata"]["resourceVersion"]}, "data": {key: value}}
+            try:
+                await self._api.patch(client.CONFIG_MAPS, self._namespace, CONFIG_MAP, change)
+            except errors.Conflict:
+                continue
+            return True
+        raise errors.Conflict(f"{CONFIG_MAP} changed {_TRIES} times while {key} was adopted; it holds at the agents all the same")
+
     async def standing(self) -> tuple[model.Hold, ...]:
         """What the cluster has now. Raises errors.ClusterError; a missing ConfigMap is no holds."""
         try:

@@ -40,6 +40,11 @@ class RecordBook:
                     f"{change.service} is at generation {found}, the change was made from {change.expected_generation}; "
                     "plan it again"
                 )
+            if 0 < found < change.least_generation and change.exposure.weight > 0 and not change.approvals:
+                raise errors.Conflict(
+                    f"the record of {change.service} was restored by hand (generation {found}, proxies have seen "
+                    f"{change.least_generation}): from there nothing above 0% is a lowering; ask for a shift"
+                )
             revision = await self._revision(change, seen, kept)
             if revision is None or not await self._point(change, seen, revision.record):
                 continue  # somebody was faster: look again
@@ -64,8 +69,8 @@ class RecordBook:
             if seen.operation is not None and seen.operation_id == operation_id:
                 if seen.operation == operation:
                     return
-                if _counted(seen.operation) > _counted(operation):
-                    raise errors.Conflict(f"a newer state of operation {operation_id} is noted already; read it again")
+                if _counted(seen.operation) >= _counted(operation):
+                    raise errors.Conflict(f"another state of operation {operation_id} is noted already; read it again")
             if await self._set(seen, self._operation_data(seen, operation, operation_id)):
                 return
         raise errors.Conflict(f"the record of {service} changed {_TRIES} times while its operation was noted; try again")

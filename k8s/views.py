@@ -14,7 +14,8 @@ class ServiceView:
     `wished`: its entry in `migration.yaml` (None: not named). `record`: signature checked, signed for this ConfigMap
     (None: none, or none that counts; `record_trouble` says why). `operation`: the signed running or last operation
     beside it, as a document. `holds`: keys standing in `migration-holds` for it or for all. `wish_version`,
-    `record_version`: resourceVersions of the ConfigMaps that say so, empty where there is none.
+    `record_version`: resourceVersions of the ConfigMaps that say so, empty where there is none. `stale`: a later generation
+    was seen, by this watch or by an agent: the record was restored by hand.
     """
 
     name: str
@@ -25,6 +26,14 @@ class ServiceView:
     holds: tuple[model.Hold, ...] = ()
     wish_version: str = ""
     record_version: str = ""
+    stale: bool = False
+
+    @property
+    def in_force(self) -> model.Exposure | None:
+        """What every agent may serve by the record; of a stale one nothing, because agents have seen a later one."""
+        if self.record is None:
+            return None
+        return self.record.exposure.at(0) if self.stale else self.record.exposure
 
     @property
     def generation(self) -> int:

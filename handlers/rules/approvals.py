@@ -77,15 +77,17 @@ def forbids_raise(of: migration.Migration, plan: migration.Plan) -> refusals.Ref
         return refusals.refuse(Reason.CAUSE_FIRES, service=of.service, holds=", ".join(firing))
     if of.blockers:
         return refusals.refuse(Reason.BLOCKED, service=of.service, blockers="; ".join(of.blockers))
-    step, largest = plan.after.weight - plan.from_weight, of.trust.largest_step
+    # What other rules select is no part of what new has had so far: from there the whole weight is the step.
+    start = plan.from_weight if plan.before is not None and planning.same_but_weight(plan.before, plan.after) else 0
+    step, largest = plan.after.weight - start, of.trust.largest_step
     if step > largest:
         return refusals.refuse(
             Reason.STEP_TOO_LARGE,
             service=of.service,
-            before=plan.from_weight,
+            before=start,
             after=plan.after.weight,
             step=step,
             largest=largest,
-            suggestion=plan.from_weight + largest,
+            suggestion=start + largest,
         )
     return None

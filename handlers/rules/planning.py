@@ -24,7 +24,7 @@ def plan(
     """
     if (target is None) == (not release):
         raise NoPlanError("a plan is either a shift to a target or a release; give exactly one")
-    before = view.record.exposure if view.record else None
+    before = view.in_force
     clears: tuple[str, ...] = ()
     after = target
     if after is None:
@@ -64,6 +64,10 @@ def changes_nothing(one: migration.Plan) -> bool:
     if one.clears or one.wish != one.after.weight:
         return False
     return one.after == one.before or (one.before is None and one.after.weight == 0)
+
+
+def same_but_weight(one: model.Exposure, other: model.Exposure) -> bool:
+    return one.at(0) == other.at(0)
 
 
 def lower_side(one: migration.Plan) -> model.Exposure:

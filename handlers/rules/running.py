@@ -41,6 +41,11 @@ def not_written(of: migration.Migration, message: messages.RecordNotWritten, now
         return decision.refused(of, operation)
     if operation.plan.kind is migration.Kind.LOWER:
         return hold_instead(of, operation, f"the lower record could not be written ({message.why})", now)
+    if message.unknown:
+        # A record one generation on takes the place that the lost write would need: whichever comes first, it ends low.
+        return revert(
+            of, operation, planning.lower_side(operation.plan), f"nobody knows whether it was written ({message.why})", now
+        )
     return decision.closed(of, migration.Outcome.FAILED, f"nothing was changed: {message.why}", now=now)
 
 

@@ -1,5 +1,8 @@
 """What people ask: a service by name or host, the target of a shift, the list."""
 
+import json
+import re
+import subprocess
 from dataclasses import replace
 
 import pytest
@@ -87,9 +90,13 @@ def test_a_strange_audit_entry_shows_what_it_can() -> None:
     assert (past.at, past.before, past.weight, past.approved_by, past.who) == (None, None, 5, (), "somebody")
 
 
-def test_the_kubectl_line_is_one_quoted_merge_patch() -> None:
-    line = kubectl.hold_line("migration-system", "cart", "op-1")
-    assert line == (
-        "kubectl -n migration-system patch configmap migration-holds --type merge"
-        """ -p '{"data":{"hold.cart.op-1":"by hand"}}'"""
+def test_the_kubectl_line_is_one_merge_patch_that_a_shell_understands_with_a_fresh_id() -> None:
+    line = kubectl.hold_line("migration-system", "cart")
+    printed = subprocess.run(
+        ["bash", "-c", f"kubectl() {{ printf '%s\\n' \"$@\"; }}; {line}"], capture_output=True, text=True, check=True
     )
+    *words, patch = printed.stdout.splitlines()
+    assert words == ["-n", "migration-system", "patch", "configmap", "migration-holds", "--type", "merge", "-p"]
+    ((key, value),) = json.loads(patch)["data"].items()
+    assert re.fullmatch(r"hold\.cart\.by-hand-\d+", key)
+    assert value == "by hand"

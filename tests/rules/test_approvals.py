@@ -165,3 +165,13 @@ def test_a_lowering_that_would_raise_by_now_is_void() -> None:
 def test_another_target_is_a_raise_whatever_its_weight() -> None:
     other = model.Exposure(weight=5, old_host="shop.old.example.com", new_host="elsewhere.example.com")
     assert planning.plan(builders.view(builders.exposure(50)), target=other).kind is migration.Kind.RAISE
+
+
+def test_a_change_of_rules_counts_as_a_step_from_nothing() -> None:
+    testers = builders.exposure(100, strategy=model.Strategy.HEADER, header=model.HeaderRule("X-Canary", ("yes",)))
+    everybody = builders.exposure(100)
+    of = migration.Migration("shop", Phase.STEADY, testers, 1, 100, trust=migration.Trust(largest_step=25))
+    plan = planning.plan(builders.view(testers, wish=100), target=everybody)
+    refusal = approvals.forbids_raise(of, plan)
+    assert refusal is not None
+    assert refusal.reason is refusals.Reason.STEP_TOO_LARGE

@@ -132,3 +132,15 @@ def test_after_a_crash_only_what_was_approved_is_written_again() -> None:
     forged = replace(applying, operation=replace(builders.the(applying), approvals=()))
     assert running.resume(forged) == ()
     assert running.resume(builders.in_phase(Phase.APPROVED)) == ()
+
+
+def test_a_raise_whose_write_was_never_answered_is_taken_back_and_not_called_failed() -> None:
+    applying = builders.in_phase(Phase.APPLYING)
+    answer = builders.report(messages.RecordNotWritten, applying, why="no answer within 10 s", unknown=True)
+    assert answer.next.phase is Phase.REVERTING
+    (back,) = builders.taken_back(answer)
+    assert back.exposure.weight == 25
+    refused = builders.report(messages.RecordNotWritten, applying, why="forbidden")
+    assert refused.next.phase is Phase.STEADY
+    assert refused.next.last is not None
+    assert refused.next.last.outcome is migration.Outcome.FAILED

@@ -32,7 +32,8 @@ _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?i)(?:xox[a-z](?:\.xox[a-z])?|xapp|xwfp)-[A-Za-z0-9_-]+"), HIDDEN),
     (re.compile(r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?"), HIDDEN),
     (re.compile(r"(?<![0-9])[0-9]{6,}\.[0-9]{6,}\.[0-9a-f]{20,}"), HIDDEN),  # Slack's trigger_id
-    (re.compile(rf"(?i)({_NAMES}(\\?[\"'])?\s*[:=]\s*)(\\?[\"'])(?:(?!\3).)*"), rf"\1\3{HIDDEN}"),
+    (re.compile(rf"(?is)({_NAMES}[\"']?\s*[:=]\s*)([\"'])(?:\\.|(?!\2).)*"), rf"\1\2{HIDDEN}"),
+    (re.compile(rf"(?is)({_NAMES}(?:\\+[\"'])?\s*[:=]\s*)(\\+[\"'])(?:(?!\2).)*"), rf"\1\2{HIDDEN}"),  # quoted in a quoted text
     (re.compile(rf"(?i)({_NAMES}\s*[:=]\s*(?:(?:bearer|basic)\s+)?)(?!(?:bearer|basic)\s)[^\s\"',;&<>]+"), rf"\1{HIDDEN}"),
     (re.compile(r"(?i)\b(bearer\s+)(?!tokens?\b)[A-Za-z0-9._~+/=-]+"), rf"\1{HIDDEN}"),
 )

@@ -23,8 +23,8 @@ _MOST_CONNECTIONS = 32
 
 def open_redis(url: str) -> redis.asyncio.Redis:
     """A client for `redis://`, `rediss://` or `unix://`; it connects when first used. Close it with `aclose`."""
-    return redis.asyncio.Redis(
-        connection_pool=redis.asyncio.BlockingConnectionPool.from_url(
+    return redis.asyncio.Redis.from_pool(  # which closes the pool with itself
+        redis.asyncio.BlockingConnectionPool.from_url(
             url,
             max_connections=_MOST_CONNECTIONS,
             timeout=WHOLE_SECONDS,

@@ -60,9 +60,7 @@ def preformatted(text: str) -> list[Block]:
     """Lines kept as they are, in rich text, which parses nothing; in pieces of at most 2,500 characters."""
     chunks: list[str] = [""]
     for line in text.splitlines():
-        shown = escaping.truncate(
-            "".join(sign for sign in line.expandtabs(4) if sign == " " or escaping.clean(sign)), LONGEST_LINE
-        )
+        shown = escaping.truncate(escaping.visible(line.expandtabs(4)), LONGEST_LINE)
         if len(chunks[-1]) + len(shown) > DIFF_CHUNK:
             chunks.append("")
         chunks[-1] += f"{shown}\n"

@@ -5,20 +5,24 @@ Slack reads `<!channel>`, `<@U…>` and `<https://evil|safe>` in mrkdwn as live;
 """
 
 import re
-import unicodedata
 
 CUT_MARK = "…"
 # Direction overrides would let foreign text rewrite how the rest of the line is read; zero-width signs hide words.
 INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
-UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})  # control, format (bidi marks, tags), surrogate, private, unassigned
 SPACES = re.compile(r"\s+")
 FORMATTING = str.maketrans({"*": "∗", "_": "ˍ", "~": "∼", "`": "ˋ"})
 
 
 def clean(text: str) -> str:
     """One line without control, invisible or direction signs; runs of spaces become one."""
-    visible = INVISIBLE.sub("", SPACES.sub(" ", text))
-    return "".join(sign for sign in visible if unicodedata.category(sign) not in UNSEEN).strip()
+    return SPACES.sub(" ", visible(text)).strip()
+
+
+def visible(text: str) -> str:
+    """Without control, format (bidi marks, tags), surrogate, private and unassigned signs; spaces and line ends stay."""
+    if text.isprintable():
+        return text
+    return "".join(sign for sign in text if sign.isprintable() or sign.isspace())
 
 
 def truncate(text: str, most: int) -> str:

@@ -196,7 +196,7 @@ def _past(one: answers.Past, words: Words) -> Live:
         words.live(
             "history.line",
             at=card_parts.date(one.at) if one.at else words.live("history.unknown_time"),
-            change=words.live("history.change", before="?" if one.before is None else one.before, after=one.weight),
+            change=_weights(one, words),
             who=card_parts.person(one.who, one.who),
             sentence=foreign(one.sentence, 200),
         ),
@@ -207,3 +207,9 @@ def _past(one: answers.Past, words: Words) -> Live:
     if one.approved_by:
         lines.append(words.live("history.approved", who=foreign(", ".join(one.approved_by))))
     return joined(lines, " ")
+
+
+def _weights(one: answers.Past, words: Words) -> Live:
+    if one.before is None:
+        return words.live("history.change_from_unknown", after=one.weight)
+    return words.live("history.change", before=one.before, after=one.weight)

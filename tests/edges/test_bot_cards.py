@@ -258,7 +258,7 @@ def test_rejecting_asks_why_and_reads_the_answer_back() -> None:
             dialogs.rejection({**view, **change})
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     card_checks.HOSTILE,
     some.sampled_from(UNDER_WAY),

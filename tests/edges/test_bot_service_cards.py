@@ -185,7 +185,7 @@ def test_history_is_in_order_and_capped(count: int, say: words.Words) -> None:
 def test_a_change_that_nobody_dated_is_shown_all_the_same() -> None:
     said = texts(service_cards.history_card("shop", (past(1, at=None, before=None, approved_by=()),), ENGLISH).blocks)
     assert "(time not known)" in said
-    assert "? → 25%" in said.replace("?%", "?")
+    assert "*→ 25%*" in said
 
 
 @EVERY_LANGUAGE
@@ -327,7 +327,7 @@ def test_home_fits_when_everything_waits_and_runs(phase: Phase, say: words.Words
     assert {button["action_id"] for button in details} == {Action.DETAILS}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(card_checks.HOSTILE, LOCALES)
 def test_foreign_text_about_services_is_never_live(text: str, locale: str) -> None:
     say = words.Words(locale)
@@ -335,7 +335,7 @@ def test_foreign_text_about_services_is_never_live(text: str, locale: str) -> No
     of = replace(of, plan=replace(of.plan, service=text, config_diff=text))
     held = model.Hold("shop", text, reason=text, by=text, since=text)
     proxies = tuple(answers.ProxyLine(text, ready, served, 1, text) for ready in (True, False) for served in (None, 3)) * 20
-    known = {"holds": (held,) * 30, "operation": of, "last": of, "proxies": proxies, "served": text}
+    known: dict[str, Any] = {"holds": (held,) * 30, "operation": of, "last": of, "proxies": proxies, "served": text}
     everything = answers.Overview((line(text, operation=of), line(text, holds=(text,), wish=3)), (text,) * 30, synced=True)
     shown = [
         service_cards.status_card(status(name=text, firing=(text,) * 30, trouble=(text,) * 30, **known), say, take_back=LINE),
@@ -351,7 +351,7 @@ def test_foreign_text_about_services_is_never_live(text: str, locale: str) -> No
         card_checks.nothing_foreign_is_live(iter([one.text, *card_checks.live_texts(one.blocks)]))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(card_checks.HOSTILE, LOCALES)
 def test_foreign_text_in_short_answers_is_never_live(text: str, locale: str) -> None:
     say = words.Words(locale)

@@ -68,7 +68,7 @@ class Slack(_Part):
 class AlertMapping(_Part):
     """Alerts that carry all these labels are about this service."""
 
-    matchers: Annotated[dict[Annotated[str, values.LABEL_NAME], str], pydantic.Field(min_length=1)]
+    matchers: Annotated[dict[Annotated[str, values.LABEL_NAME], str], values.NOT_EMPTY]
     service: Annotated[str, values.SERVICE_NAME]
 
 
@@ -95,7 +95,7 @@ class Trust(_Part):
 
     expires: Annotated[timedelta, values.span_between(60, 7 * 86400)] = timedelta(hours=1)
     largest_step: Annotated[int, pydantic.Field(ge=1, le=100, strict=True)] = 100
-    approvers: Annotated[tuple[tuple[Weight, Persons], ...], pydantic.Field(min_length=1)] = ((0, 1),)
+    approvers: Annotated[tuple[tuple[Weight, Persons], ...], values.NOT_EMPTY] = ((0, 1),)
 
     @property
     def policy(self) -> migration.Trust:

@@ -47,7 +47,7 @@ class Document:
 
 def named(path: Path) -> str:
     """As a reader writes it: `slack.approvers.users[0]`."""
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path if part != "[key]")
     return text.removeprefix(".") or "document"
 
 

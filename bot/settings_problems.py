@@ -42,7 +42,6 @@ _WORDS = {
     "int_from_float": "write a whole number",
     "tuple_type": "write a list: lines that start with -, or [ ]",
     "dict_type": "write fields as name: value",
-    "too_short": "write at least one entry, or remove the field",
     "model_type": "write fields as name: value",
     "model_attributes_type": "write fields as name: value",
 }
@@ -68,7 +67,9 @@ def of_validation(
     for one in error.errors():
         path = one["loc"]
         if path in ENVIRONMENT:
-            yield missing(path) if one["type"] == "missing" else Problem(ENVIRONMENT[path][0], _sentence(one, secret=True))
+            variable = ENVIRONMENT[path][0]
+            secret = variable in KEEPS_SPACES or variable == "REDIS_URL"
+            yield missing(path) if one["type"] == "missing" else Problem(variable, _sentence(one, secret=secret))
         elif one["type"] == "extra_forbidden" and not document.unreadable:
             yield document.problem(path, unknown(str(path[-1]), _fields_at(whole, path[:-1])))
         elif not document.unreadable:

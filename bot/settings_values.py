@@ -89,9 +89,13 @@ REDIS_URL = pydantic.BeforeValidator(_redis)
 def _split(value: object) -> SplitResult:
     if not isinstance(value, str) or not re.fullmatch(r"https?://[A-Za-z0-9.\[\]:-]+(/[A-Za-z0-9._~/-]*)?", value):
         raise ValueError(f"{shown(value)} is no plain address; write http:// or https://, a host, and no user, password or ?")
-    parts = urlsplit(value)
-    if not parts.hostname or parts.port == 0:  # .port raises ValueError beyond 65535
-        raise ValueError(f"{shown(value)} names no host or no port; write http://HOST:PORT")
+    try:
+        parts = urlsplit(value)
+        complete = bool(parts.hostname) and parts.port != 0  # .port raises beyond 65535
+    except ValueError:
+        complete = False
+    if not complete:
+        raise ValueError(f"{shown(value)} names no host, or no port that exists; write http://HOST:PORT")
     return parts
 
 
@@ -171,6 +175,13 @@ def _matching(pattern: re.Pattern[str], fix: str) -> pydantic.BeforeValidator:
     return pydantic.BeforeValidator(read)
 
 
+def _not_empty(value: object) -> object:
+    if value in ({}, []):
+        raise ValueError("is empty; write at least one entry, or remove it")
+    return value
+
+
+NOT_EMPTY = pydantic.BeforeValidator(_not_empty)
 SERVICE_NAME = _matching(
     re.compile(rf"(?!{model.ALL_SERVICES}\Z){model.SERVICE_NAME.pattern}"),
     "write the name of a service of migration.yaml (a-z 0-9 -; not 'all')",

@@ -376,7 +376,7 @@ def test_foreign_text_in_short_answers_is_never_live(text: str, locale: str) -> 
         answer_cards.unknown_service_card(text, [text, "shop"], say),
         answer_cards.whoami_card(person, say, channel_ok=False, channels=(text,)),
         answer_cards.placed_card(placed, say, actor=person, take_back=text),
-        answer_cards.page_card(text, text, say, mention=text, take_back=text),
+        answer_cards.page_card(text, text, say, mention="<@U0BOSS>", take_back=text),
         answer_cards.alert_card(alert, say, take_back=text),
         answer_cards.alert_card(replace(alert, firing=False, service="", summary=""), say),
     ]

@@ -12,7 +12,7 @@ from hypothesis import strategies as some
 
 from bot.slack import block_limits, buttons, card_parts, dialogs, effect_words, operation_cards, words
 from deploy.playground.slack import form_state
-from handlers import messages
+from handlers import kubectl, messages
 from handlers.rules import effects, migration
 from k8s import model
 from tests.edges import card_checks
@@ -23,7 +23,7 @@ Outcome = migration.Outcome
 Kind = migration.Kind
 Action = buttons.Action
 Block = dict[str, Any]
-LINE = 'kubectl -n ferry patch configmap migration-holds --type merge -p \'{"data":{"hold.shop.by-hand":"{}"}}\''
+LINE = kubectl.hold_line("migration-system", "shop")
 APPROVERS = "<!subteam^S0APPR> <@U0BOSS>"
 ANN = messages.Person("slack:T0/U0ANN", "Ann", approver=True)
 BOB = messages.Person("slack:T0/U0BOB", "Bob", approver=True)

@@ -1,0 +1,117 @@
+"""The Bolt app and everything around it that speaks to Slack, put together. `bot.wiring` calls this and nothing else here."""
+
+import logging
+from typing import Any, Self
+
+from slack_bolt.app.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot import settings
+from bot.slack import (
+    answer_cards,
+    card_writer,
+    listeners,
+    operation_cards,
+    outgoing,
+    people,
+    poster,
+    reception,
+    replies,
+    use_cases,
+    web_client,
+)
+from bot.slack.words import Words
+from handlers import kubectl, ports, tasks
+
+NO_SECRET = "not used in Socket Mode"  # noqa: S105 - Bolt demands one, and verifies nothing where nothing comes in by HTTP
+
+
+def open_poster(
+    chosen: settings.Slack, cards: card_writer.Cards, clock: ports.Clock, words: Words, *, namespace: str, spacing: float = 1.0
+) -> poster.Poster:
+    """`handlers.ports.Chat`; it needs no front, so that the front can have it."""
+    token = chosen.bot_token.get_secret_value()
+    page = _mention(chosen.page)
+    group = [_mention(chosen.approvers.group)] if chosen.approvers.group else []
+    approvers = " ".join([*group, *(_mention(user) for user in chosen.approvers.users)])
+
+    def card(operation: Any) -> Any:
+        line = kubectl.hold_line(namespace, operation.plan.service)
+        return operation_cards.operation_card(operation, words, take_back=line, approvers_shown=approvers)
+
+    def called(service: str, sentence: str) -> Any:
+        line = kubectl.hold_line(namespace, service) if service else ""
+        return answer_cards.page_card(service, sentence, words, mention=page, take_back=line)
+
+    return poster.Poster(
+        outgoing.Outgoing(web_client.open_patient_client(chosen.api_url, token), clock),
+        cards,
+        replies.Replies(web_client.open_client(chosen.api_url, token)),
+        clock,
+        channels=tuple(dict.fromkeys([chosen.channel, *chosen.heard])),
+        draw_card=card,
+        draw_page=called,
+        draw_line=lambda sentence: answer_cards.sentence_card(sentence, words),
+        spacing=spacing,
+    )
+
+
+class SlackApp:
+    """`app`: for Socket Mode and HTTP alike. Made by `build`; `stop` ends every request that is still being answered."""
+
+    def __init__(self, app: AsyncApp, client: AsyncWebClient, identity: web_client.Identity, work: tasks.Tasks) -> None:
+        self.app = app
+        self.client = client
+        self.identity = identity
+        self._work = work
+
+    @classmethod
+    async def build(cls, chosen: settings.Slack, behind: use_cases.Behind) -> Self:
+        """Asks Slack who we are (so the first request need not). Raises web_client.NotUsable."""
+        client = web_client.open_client(chosen.api_url, chosen.bot_token.get_secret_value())
+        identity = await web_client.who_we_are(client, team=chosen.team)
+        rights = people.Rights(
+            team=chosen.team,
+            channels=chosen.heard,
+            approvers=chosen.approvers.users,
+            group=chosen.approvers.group,
+            requesters=chosen.requesters.users,
+        )
+        desk = reception.Reception(behind, people.People(client, rights), replies.Replies(client), channels=chosen.heard)
+        work = tasks.Tasks()
+        app = _bolt(client, identity, chosen)
+        listeners.Listeners(desk, work).listen(app)
+        return cls(app, client, identity, work)
+
+    async def stop(self) -> None:
+        await self._work.stop()
+
+
+def _bolt(client: AsyncWebClient, identity: web_client.Identity, chosen: settings.Slack) -> AsyncApp:
+    async def known(team_id: str | None, enterprise_id: str | None) -> AuthorizeResult:
+        """Everything comes from one installation. Who may do what is asked of each person, not of the installation."""
+        return AuthorizeResult(
+            enterprise_id=enterprise_id,
+            team_id=team_id or identity.team,
+            bot_user_id=identity.user,
+            bot_id=identity.bot,
+            bot_token=client.token,
+        )
+
+    bare = AsyncWebClient(base_url=client.base_url, timeout=web_client.SECONDS)  # the listeners use a client of their own
+    return AsyncApp(
+        name="ferry",
+        logger=logging.getLogger("slack_bolt.ferry"),
+        client=bare,
+        authorize=known,
+        signing_secret=chosen.signing_secret.get_secret_value() or NO_SECRET,
+        process_before_response=False,
+    )
+
+
+def _mention(person: str) -> str:
+    """`S…` is a user group, `U…` or `W…` a person."""
+    if not person:
+        return ""
+    return f"<!subteam^{person}>" if person.startswith("S") else f"<@{person}>"

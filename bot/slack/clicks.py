@@ -1,0 +1,103 @@
+"""What was pressed, carried out. A button says which operation or service; everything else is looked up, and checked, here.
+
+A click can come from a card that is hours old, or from a message that only looks like one: for a decision the message must be
+the operation's own card. Afterwards the card is shown again, so that a stale one heals.
+"""
+
+from bot.slack import answer_cards, buttons, card_parts, dialogs, origins, parsing, replies, use_cases
+from bot.slack.asking import Asking
+from bot.slack.commands import Commands
+from handlers import answers, messages
+from handlers.rules import effects, migration
+
+Action = buttons.Action
+Shown = card_parts.Shown
+FORGOTTEN = (
+    "Nothing was changed: this request is not known any more (it is too old, or the store that kept it came back empty). "
+    "See `/migrate list`, and ask again with `/migrate shift …`."
+)
+
+
+class Clicks:
+    def __init__(self, behind: use_cases.Behind, commands: Commands, private: replies.Replies) -> None:
+        self._behind = behind
+        self._front = behind.front
+        self._commands = commands
+        self._private = private
+
+    async def about_service(self, click: buttons.ServiceClick, by: Asking) -> Shown | None:
+        """None: nothing to say. The Home tab's refresh is the listeners' business."""
+        match click.action:
+            case Action.HOLD:
+                return await self._commands.hold(click.service, by)
+            case Action.RELEASE:
+                return await self._commands.release(click.service, by)
+            case Action.STATUS:
+                service = "" if click.service == buttons.ALL else click.service
+                return await self._commands.run(parsing.Status(service), by)
+            case _:
+                return None
+
+    async def about_operation(self, click: buttons.OperationClick, by: Asking) -> Shown | None:
+        """None: the card itself, or the view that was opened, is the answer."""
+        operation = await self._front.operation(click.operation)
+        if operation is None:
+            return answer_cards.sentence_card(FORGOTTEN, by.words)
+        if click.action is Action.DETAILS:
+            if not by.known.member:
+                return answer_cards.refusal_card(by.turned_away(operation.plan.service), by.words)
+            return await self._open(dialogs.details_view(operation, by.words), by)
+        if not await self._is_its_card(operation, by.origin):
+            return await self._elsewhere(operation, by)
+        if click.action is Action.REJECT and operation.outcome is migration.Outcome.OPEN:
+            return await self._open(dialogs.reject_view(operation.id, operation.revision, by.words), by)
+        return await self._decided(self._message(click, operation, by), operation, by)
+
+    async def rejected(self, click: buttons.OperationClick, reason: str, by: Asking) -> Shown | None:
+        """The reason was given."""
+        operation = await self._front.operation(click.operation)
+        if operation is None:
+            return answer_cards.sentence_card(FORGOTTEN, by.words)
+        message = messages.Reject(**by.command(operation.plan.service), operation=operation.id, reason=reason)
+        return await self._decided(message, operation, by)
+
+    def _message(self, click: buttons.OperationClick, operation: migration.Operation, by: Asking) -> messages.Command:
+        said = by.command(operation.plan.service)
+        match click.action:
+            case Action.APPROVE:
+                return messages.Approve(**said, operation=operation.id, revision=click.revision)
+            case Action.CONFIRM:
+                return messages.Confirm(**said, operation=operation.id)
+            case _:
+                return messages.Reject(**said, operation=operation.id)
+
+    async def _decided(self, message: messages.Command, operation: migration.Operation, by: Asking) -> Shown | None:
+        answer: answers.Answer = await self._front.handle(message)
+        if answer.refusal is None:
+            return None
+        newest = answer.operation
+        await self._behind.chat.show(newest if newest is not None and newest.id == operation.id else operation)
+        return answer_cards.answer_card(answer, by.words)
+
+    async def _open(self, view: card_parts.Block, by: Asking) -> Shown | None:
+        if not await self._private.open_view(by.origin, view):
+            return None
+        return answer_cards.sentence_card(
+            "Slack did not open the window (it was too late for that click); press again.", by.words
+        )
+
+    async def _is_its_card(self, operation: migration.Operation, origin: origins.Origin) -> bool:
+        card = await self._behind.cards.find(operation.id)
+        return card is not None and (card.channel, card.ts) == (origin.channel, origin.ts)
+
+    async def _elsewhere(self, operation: migration.Operation, by: Asking) -> Shown:
+        sentence = (
+            f"Nothing was decided: this message is not the card of the request for {operation.plan.service}. "
+            "Press the button on its card, which was just brought up to date."
+        )
+        event = effects.AuditEvent(
+            effects.EventKind.REFUSED, by.person.id, operation.plan.service, operation.id, sentence, messages.Source.SLACK
+        )
+        await self._behind.audit.record(event)
+        await self._behind.chat.show(operation)
+        return answer_cards.sentence_card(sentence, by.words)

@@ -1,0 +1,78 @@
+"""What Slack sends, acknowledged at once and handed on as a task: no decision, no word, nothing that waits."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from slack_bolt.app.async_app import AsyncApp
+
+from bot.slack import answer_cards, buttons, dialogs, origins, parsing, reception
+from handlers import tasks
+
+Ack = Callable[..., Awaitable[Any]]
+Body = Mapping[str, Any]
+COMMAND = "/migrate"
+SHORTCUT = "shift"
+
+
+class Listeners:
+    def __init__(self, desk: reception.Reception, work: tasks.Tasks) -> None:
+        self._desk = desk
+        self._work = work
+
+    def listen(self, app: AsyncApp) -> None:
+        app.command(COMMAND)(self.command)
+        for action in buttons.Action:
+            app.action(str(action))(self.click)
+        app.view(dialogs.REJECT)(self.rejected)
+        app.shortcut(SHORTCUT)(self.shortcut)
+        app.event("app_mention")(self.mention)
+        app.event("message")(self.direct)
+        app.event("app_home_opened")(self.home)
+
+    async def command(self, ack: Ack, body: Body) -> None:
+        origin = origins.of_command(body)
+        try:
+            asked = parsing.parse(str(body.get("text") or ""))
+        except parsing.UsageError as error:
+            shown = answer_cards.usage_card(error, self._desk.words_for(origin.user))
+            await ack(text=shown.text, blocks=shown.blocks)
+            return
+        await ack()
+        self._work.start(self._desk.typed(asked, origin), name="command")
+
+    async def click(self, ack: Ack, body: Body, action: Body) -> None:
+        await ack()
+        work = self._desk.pressed(action.get("action_id"), action.get("value"), origins.of_click(body))
+        self._work.start(work, name="click")
+
+    async def rejected(self, ack: Ack, body: Body, view: Body) -> None:
+        try:
+            click, reason = dialogs.rejection(view)
+        except buttons.ButtonError as error:
+            await ack(response_action="errors", errors={dialogs.REASON_BLOCK: str(error)})
+            return
+        await ack()
+        self._work.start(self._desk.rejected(click, reason, origins.of_view(body)), name="rejection")
+
+    async def shortcut(self, ack: Ack, body: Body) -> None:
+        await ack()
+        self._work.start(self._desk.how_to(origins.of_shortcut(body)), name="shortcut")
+
+    async def mention(self, body: Body, event: Body) -> None:
+        if not _by_a_person(event):
+            return
+        self._work.start(self._desk.mentioned(str(event.get("text") or ""), origins.of_event(body)), name="mention")
+
+    async def direct(self, body: Body, event: Body) -> None:
+        """Only conversations with the app itself; whatever else is said in channels is not for Ferry."""
+        if event.get("channel_type") == "im" and _by_a_person(event):
+            await self.mention(body, event)
+
+    async def home(self, body: Body, event: Body) -> None:
+        if event.get("tab", "home") == "home":
+            self._work.start(self._desk.home(origins.home_of(origins.of_event(body))), name="home")
+
+
+def _by_a_person(event: Body) -> bool:
+    """Not a bot's, and no edit or notice: what was once obeyed is not obeyed again because somebody mended its spelling."""
+    return bool(event.get("user")) and not (event.get("bot_id") or event.get("edited") or event.get("subtype"))

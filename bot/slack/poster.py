@@ -1,0 +1,141 @@
+"""What Ferry says of its own accord: cards, their threads, calls for people. Handed over at once, said when Slack lets it."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+import structlog
+
+from bot.slack import card_parts, card_writer, outgoing, replies
+from handlers import messages, ports
+from handlers.rules import migration
+
+MOST_WRITERS = 500  # idle ones beyond are forgotten; where their cards are is in the store
+MOST_WAITING = 200  # calls for people and private answers
+SPACING = 1.0
+_log = structlog.get_logger("ferry.slack")
+
+
+class Poster:
+    """`handlers.ports.Chat`. `channels`: where cards may be, the first one when nothing else is said; pages go there too.
+
+    `draw_card` and `draw_page` make the messages, `draw_line` what a private answer looks like. `spacing`: seconds between two
+    updates of one card, while it is the only one.
+    """
+
+    def __init__(
+        self,
+        out: outgoing.Outgoing,
+        cards: card_writer.Cards,
+        private: replies.Replies,
+        clock: ports.Clock,
+        *,
+        channels: Sequence[str],
+        draw_card: card_writer.Draw,
+        draw_page: Callable[[str, str], card_parts.Shown],
+        draw_line: Callable[[str], card_parts.Shown],
+        spacing: float = SPACING,
+    ) -> None:
+        self._out = out
+        self._cards = cards
+        self._private = private
+        self._pace = card_writer.Pace(clock, spacing)
+        self._channels = tuple(channels)
+        self._draw_card = draw_card
+        self._draw_page = draw_page
+        self._draw_line = draw_line
+        self._writers: dict[str, card_writer.CardWriter] = {}
+        self._writing: dict[str, asyncio.Task[None]] = {}
+        self._saying: set[asyncio.Task[None]] = set()
+
+    async def show(self, operation: migration.Operation) -> None:
+        """Post the operation's card, or update it where it was posted; a newer form overtakes one that still waits."""
+        self._writer(operation).show(operation)
+        self._wake(operation.id)
+
+    async def say(self, operation: migration.Operation, sentence: str) -> None:
+        """One line in the thread of its card, after what was said before."""
+        self._writer(operation).say(self._draw_line(sentence).text)
+        self._wake(operation.id)
+
+    async def tell(self, person: messages.Person, place: messages.Place, text: str) -> None:
+        """For this person's eyes only, where they asked. Nobody is told who did not come through Slack."""
+        found = card_parts.PERSON.fullmatch(person.id)
+        if found:
+            self._start(self._private.whisper(found[1], place.channel, place.thread, self._draw_line(text)), "a private answer")
+
+    async def page(self, service: str, sentence: str) -> None:
+        """In the first channel, mentioning whoever must act."""
+        self._start(self._page(service, sentence), "a call for people")
+
+    async def drain(self, limit: float) -> bool:
+        """At most `limit` seconds until all is said; what is left then is dropped. False: something was."""
+        waiting = {*self._writing.values(), *self._saying}
+        if waiting:
+            await asyncio.wait(waiting, timeout=limit)
+        left = [task for task in (*self._writing.values(), *self._saying) if not task.done()]
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        if left:
+            _log.warning("messages to Slack were dropped at the end", count=len(left))
+        return not left
+
+    def _writer(self, operation: migration.Operation) -> card_writer.CardWriter:
+        found = self._writers.pop(operation.id, None)
+        if found is None:
+            asked_in = [operation.place.channel] if operation.place.channel in self._channels else []
+            found = card_writer.CardWriter(
+                operation,
+                out=self._out,
+                cards=self._cards,
+                pace=self._pace,
+                draw=self._draw_card,
+                channels=tuple(dict.fromkeys([*asked_in, self._channels[0]])),
+            )
+        self._writers[operation.id] = found
+        for name in list(self._writers):
+            if len(self._writers) <= MOST_WRITERS:
+                break
+            if name not in self._writing:
+                del self._writers[name]
+        return found
+
+    def _wake(self, operation_id: str) -> None:
+        if operation_id not in self._writing:
+            task = asyncio.create_task(self._writers[operation_id].write(), name=f"card of {operation_id}")
+            self._writing[operation_id] = task
+            task.add_done_callback(lambda done: self._written(operation_id, done))
+
+    def _written(self, operation_id: str, task: asyncio.Task[None]) -> None:
+        del self._writing[operation_id]
+        if not _report(task) and not task.cancelled() and self._writers[operation_id].waits:
+            self._wake(operation_id)
+
+    def _start(self, work: Coroutine[Any, Any, None], what: str) -> None:
+        if len(self._saying) >= MOST_WAITING:
+            work.close()
+            _log.error("too much waits for Slack; this is not said", what=what)
+            return
+        task = asyncio.create_task(work, name=what)
+        self._saying.add(task)
+        task.add_done_callback(self._said)
+
+    def _said(self, task: asyncio.Task[None]) -> None:
+        self._saying.discard(task)
+        _report(task)
+
+    async def _page(self, service: str, sentence: str) -> None:
+        shown = self._draw_page(service, sentence)
+        body = {"channel": self._channels[0], "text": shown.text, "blocks": shown.blocks, "unfurl_links": False}
+        try:
+            await self._out.call("chat.postMessage", lambda: body)
+        except outgoing.SaidNo as no:
+            _log.error("a call for people cannot be posted", service=service, sentence=sentence, why=str(no))
+
+
+def _report(task: asyncio.Task[None]) -> bool:
+    if task.cancelled() or (error := task.exception()) is None:
+        return False
+    _log.error("a message to Slack failed", task=task.get_name(), error=f"{type(error).__name__}: {error}", exc_info=error)
+    return True

@@ -1,0 +1,166 @@
+"""From a parsed request to its answer: who asks, carry it out, tell them. Runs after Slack has its acknowledgement.
+
+Nothing raises out of here: an edge that is away becomes a sentence for whoever asked.
+"""
+
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from bot.slack import (
+    answer_cards,
+    asking,
+    buttons,
+    card_parts,
+    clicks,
+    commands,
+    home_view,
+    origins,
+    parsing,
+    people,
+    replies,
+    use_cases,
+    words,
+)
+from handlers import errors, messages
+from handlers.rules import effects
+from k8s import errors as cluster_errors
+
+MOST_REMEMBERED = 2_000
+Shown = card_parts.Shown
+_log = structlog.get_logger("ferry.slack")
+
+
+class Reception:
+    """`home_channel`: in whose name the Home tab is drawn; it has no channel of its own."""
+
+    def __init__(
+        self, behind: use_cases.Behind, persons: people.People, private: replies.Replies, *, channels: tuple[str, ...]
+    ) -> None:
+        self._behind = behind
+        self._people = persons
+        self._private = private
+        self._channels = channels
+        self._commands = commands.Commands(behind, channels=channels)
+        self._clicks = clicks.Clicks(behind, self._commands, private)
+        self._heard: dict[str, None] = {}
+
+    def words_for(self, user: str) -> words.Words:
+        return words.nearest(self._people.locale_of(user))
+
+    async def typed(self, asked: parsing.Asked, origin: origins.Origin) -> None:
+        async def carried_out() -> Shown:
+            if commands.lowers(asked):
+                by = await self._lowering(origin)
+            else:
+                by = await self._asking(origin, fresh=isinstance(asked, parsing.ApproveAsked))
+            return await self._commands.run(asked, by)
+
+        await self._answered(origin, carried_out)
+
+    async def mentioned(self, text: str, origin: origins.Origin) -> None:
+        """A mention or a direct message. Slack may deliver it twice; it is acted on once."""
+        try:
+            asked = parsing.parse(text)
+        except parsing.UsageError as error:
+            if await self._first_time(origin.id):
+                await self._private.answer(origin, answer_cards.usage_card(error, self.words_for(origin.user)))
+            return
+        # A hold is one however often it is ordered, so it waits for nobody's memory.
+        if self._new_here(origin.id) and (commands.lowers(asked) or await self._first_anywhere(origin.id)):
+            await self.typed(asked, origin)
+
+    async def pressed(self, action_id: object, value: object, origin: origins.Origin) -> None:
+        async def carried_out() -> Shown | None:
+            try:
+                click = buttons.decode(action_id, value)
+            except buttons.ButtonError as error:
+                return await self._not_ours(str(error), origin)
+            if isinstance(click, buttons.OperationClick):
+                by = await self._asking(origin, fresh=click.action is buttons.Action.APPROVE)
+                return await self._clicks.about_operation(click, by)
+            if click.action is buttons.Action.REFRESH:
+                return None
+            lowering = click.action is buttons.Action.HOLD
+            by = await (self._lowering(origin) if lowering else self._asking(origin))
+            return await self._clicks.about_service(click, by)
+
+        await self._answered(origin, carried_out)
+        if origin.in_home:
+            await self.home(origin)
+
+    async def rejected(self, click: buttons.OperationClick, reason: str, origin: origins.Origin) -> None:
+        """The reject view was submitted; it belongs where the card is."""
+        card = await self._behind.cards.find(click.operation)
+        there = origins.moved(origin, card.channel if card else "")
+
+        async def carried_out() -> Shown | None:
+            return await self._clicks.rejected(click, reason, await self._asking(there, fresh=True))
+
+        await self._answered(there, carried_out)
+
+    async def home(self, origin: origins.Origin) -> None:
+        async def drawn() -> Shown | None:
+            by = await self._asking(origins.moved(origin, self._channels[0]))
+            view = {"type": "home", "blocks": answer_cards.refusal_card(by.turned_away(""), by.words).blocks}
+            if by.known.member:
+                view = home_view.home(await self._behind.front.overview(), by.person, by.words, at=by.at)
+            await self._private.publish_home(origin.user, view)
+            return None
+
+        await self._answered(origin, drawn)
+
+    async def how_to(self, origin: origins.Origin) -> None:
+        """The global shortcut: how a shift is asked for."""
+        told = self.words_for(origin.user)
+        title = card_parts.plain_text(told.plain("details.title"), 24)
+        close = card_parts.plain_text(told.plain("dialog.close"), 24)
+        blocks = answer_cards.help_card(told).blocks
+        await self._private.open_view(origin, {"type": "modal", "title": title, "close": close, "blocks": blocks})
+
+    async def _asking(self, origin: origins.Origin, *, fresh: bool = False) -> asking.Asking:
+        known = await self._people.person_of(origin.user, origin.team, origin.channel, fresh=fresh, shared=origin.shared)
+        return asking.Asking(origin, known, self._behind.clock.now(), words.nearest(known.person.locale))
+
+    async def _lowering(self, origin: origins.Origin) -> asking.Asking:
+        known = await self._people.person_lowering(origin.user, origin.team)
+        return asking.Asking(origin, known, self._behind.clock.now(), words.nearest(known.person.locale))
+
+    async def _answered(self, origin: origins.Origin, work: Callable[[], Awaitable[Shown | None]]) -> None:
+        told = self.words_for(origin.user)
+        try:
+            shown = await work()
+        except (errors.Away, cluster_errors.ClusterError) as error:
+            sentence = f"This was not done: {error}. Taking traffic back stays open with `/migrate rollback`."
+            shown = answer_cards.sentence_card(sentence, told)
+        except Exception:  # noqa: BLE001 - whoever asked must hear that it failed, whatever it was
+            _log.exception("a request failed", origin=repr(origin))
+            sentence = "This failed inside Ferry, and may be done in part; see `/migrate status`, the cause is in Ferry's log."
+            shown = answer_cards.sentence_card(sentence, told)
+        if shown is not None:
+            await self._private.answer(origin, shown)
+
+    async def _not_ours(self, sentence: str, origin: origins.Origin) -> Shown:
+        who = f"slack:{origin.team}/{origin.user}"
+        said = "pressed a button whose value Ferry did not make"
+        await self._behind.audit.record(effects.AuditEvent(effects.EventKind.REFUSED, who, "", "", said, messages.Source.SLACK))
+        return answer_cards.sentence_card(sentence, self.words_for(origin.user))
+
+    async def _first_time(self, event: str) -> bool:
+        return self._new_here(event) and await self._first_anywhere(event)
+
+    def _new_here(self, event: str) -> bool:
+        if event in self._heard:
+            return False
+        self._heard[event] = None
+        if len(self._heard) > MOST_REMEMBERED:
+            del self._heard[next(iter(self._heard))]
+        return True
+
+    async def _first_anywhere(self, event: str) -> bool:
+        """Over all replicas; while the store is away, this one's own memory has to do."""
+        try:
+            return await self._behind.seen.first_time(f"heard:{event}")
+        except errors.Away as away:
+            _log.info("whether another replica heard this is not known", why=str(away))
+            return True

@@ -1,0 +1,73 @@
+"""Answers for one person's eyes, where they asked. Convenient: a failure is logged and nothing else happens."""
+
+import asyncio
+from typing import Any
+
+import aiohttp
+import structlog
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.webhook.async_client import AsyncWebhookClient
+
+from bot.slack import block_limits, card_parts, origins, web_client
+
+_log = structlog.get_logger("ferry.slack")
+FAILURES = (SlackApiError, aiohttp.ClientError, OSError, asyncio.TimeoutError)
+
+
+class Replies:
+    def __init__(self, client: AsyncWebClient) -> None:
+        self._client = client
+
+    async def answer(self, origin: origins.Origin, shown: card_parts.Shown) -> None:
+        """To whoever asked. By the response URL where there is one: it works even where Ferry is no member."""
+        if origin.response_url and await self._respond(origin.response_url, shown):
+            return
+        await self.whisper(origin.user, origin.channel, origin.thread, shown)
+
+    async def whisper(self, user: str, channel: str, thread: str, shown: card_parts.Shown) -> None:
+        """Only this person sees it; with no channel, or in their own conversation with Ferry, it is an ordinary message."""
+        try:
+            if channel and not channel.startswith("D"):
+                body: dict[str, Any] = {"channel": channel, "user": user, "text": shown.text, "blocks": shown.blocks}
+                await self._client.api_call("chat.postEphemeral", json=body | ({"thread_ts": thread} if thread else {}))
+                return
+            opened = await self._client.conversations_open(users=user)
+            place = (opened.get("channel") or {}).get("id", "")
+            await self._client.api_call("chat.postMessage", json={"channel": place, "text": shown.text, "blocks": shown.blocks})
+        except FAILURES as error:
+            _log.warning("an answer did not reach the person", user=user, channel=channel, why=_why(error))
+
+    async def open_view(self, origin: origins.Origin, view: block_limits.Block) -> str:
+        """Within three seconds of the click. Slack's word for why not; empty: it is open."""
+        method = "views.push" if origin.in_modal else "views.open"
+        try:
+            await self._client.api_call(method, json={"trigger_id": origin.trigger, "view": view})
+        except FAILURES as error:
+            _log.warning("a view could not be opened", user=origin.user, why=_why(error))
+            return _why(error)
+        return ""
+
+    async def publish_home(self, user: str, view: block_limits.Block) -> None:
+        try:
+            await self._client.api_call("views.publish", json={"user_id": user, "view": view})
+        except FAILURES as error:
+            _log.warning("the Home tab could not be published", user=user, why=_why(error))
+
+    async def _respond(self, url: str, shown: card_parts.Shown) -> bool:
+        webhook = AsyncWebhookClient(url, timeout=web_client.SECONDS)
+        webhook.proxy = None if web_client.is_loopback(url) else self._client.proxy
+        try:
+            answer = await webhook.send(text=shown.text, blocks=shown.blocks, response_type="ephemeral", replace_original=False)
+        except FAILURES as error:
+            _log.info("the response URL does not work", why=type(error).__name__)
+            return False
+        return answer.status_code == 200
+
+
+def _why(error: BaseException) -> str:
+    if isinstance(error, SlackApiError):
+        data = getattr(error.response, "data", None)
+        word = data.get("error") if isinstance(data, dict) else ""
+        return str(word or f"HTTP status {getattr(error.response, 'status_code', '?')}")
+    return str(error) or type(error).__name__

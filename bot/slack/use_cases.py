@@ -1,0 +1,63 @@
+"""What the Slack side needs of the rest, as Protocols: `handlers.front.Front` satisfies them, and so does a test's stand-in."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from bot.slack import card_writer
+from handlers import answers, messages, ports
+from handlers.rules import migration, refusals
+from k8s import model
+
+
+class Reads(Protocol):
+    def names(self) -> tuple[str, ...]: ...
+
+    def find(self, name_or_host: str) -> str | None: ...
+
+    async def status(self, service: str) -> answers.ServiceStatus | None: ...
+
+    async def overview(self) -> answers.Overview: ...
+
+    async def history(self, service: str) -> tuple[answers.Past, ...]: ...
+
+    async def operation(self, operation_id: str) -> migration.Operation | None: ...
+
+    async def waiting(self, service: str) -> migration.Operation | None: ...
+
+
+class Changes(Protocol):
+    def target(
+        self,
+        service: str,
+        weight: int,
+        *,
+        strategy: model.Strategy | None = None,
+        header: model.HeaderRule | None = None,
+        cidrs: tuple[str, ...] = (),
+        user: model.UserRule | None = None,
+    ) -> model.Exposure | refusals.Refusal: ...
+
+    async def preview(
+        self, service: str, target: model.Exposure, actor: messages.Person
+    ) -> answers.Preview | refusals.Refusal: ...
+
+    async def handle(self, message: messages.Message) -> answers.Answer: ...
+
+    async def hold(self, message: messages.PlaceHold) -> answers.Placed: ...
+
+
+class Front(Reads, Changes, Protocol):
+    """The one entrance to the use cases."""
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """Everything behind the listeners, in one value. `namespace`: of the holds, for the kubectl line on cards."""
+
+    front: Front
+    cards: card_writer.Cards
+    chat: ports.Chat
+    seen: ports.Seen
+    audit: ports.AuditLog
+    clock: ports.Clock
+    namespace: str

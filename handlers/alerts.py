@@ -51,14 +51,13 @@ class Alarms:
 
     async def _one(self, alert: messages.Alert) -> _Fate:
         if alert.firing and alert.severity is messages.Severity.CRITICAL:
-            if alert.service:
+            if alert.service and alert.service != model.ALL_SERVICES:
                 return await self._critical(alert)
-            if self._unmapped_holds_all:
+            if alert.service or self._unmapped_holds_all:
                 return await self._hold_all(alert)
             await self._page(alert, "it is mapped to no service, so nothing was moved; look at it, and use `/migrate rollback`")
             return _Fate.TOLD
-        if alert.service and self._first_time(alert):
-            self._feed(alert)
+        self._tell(alert)
         return _Fate.TOLD
 
     async def _critical(self, alert: messages.Alert) -> _Fate:
@@ -129,7 +128,7 @@ class Alarms:
 
     def _tell(self, alert: messages.Alert) -> None:
         """One line in the thread of what is under way."""
-        if alert.service and self._first_time(alert):
+        if alert.service not in ("", model.ALL_SERVICES) and self._first_time(alert):
             self._feed(alert)
 
     async def _page(self, alert: messages.Alert, because: str) -> None:

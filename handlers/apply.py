@@ -47,7 +47,11 @@ class Applying:
         try:
             record = await self._writing.record(change, patience=_PATIENCE_LOWERING if lowers else _PATIENCE)
         except errors.ClusterError as error:
-            return (messages.RecordNotWritten(id=_id(effect), at=at, service=service, operation=operation.id, why=str(error)),)
+            lost = isinstance(error, errors.Unreachable)
+            failed = messages.RecordNotWritten(
+                id=_id(effect), at=at, service=service, operation=operation.id, why=str(error), unknown=lost
+            )
+            return (failed,)
         written = messages.RecordWritten(
             id=_id(effect), at=at, service=service, operation=operation.id, generation=record.generation
         )

@@ -16,11 +16,15 @@ _LOUD = (messages.Severity.CRITICAL, messages.Severity.WARNING)
 
 @dataclass(frozen=True, slots=True)
 class Against:
-    """`holds`: ids that agents report beside those of the cluster. `still_firing`: holds whose cause fires."""
+    """`holds`: ids that agents report beside those of the cluster. `still_firing`: holds whose cause fires.
+
+    `generation`: the highest that an agent reports; above the record's, the record was restored by hand.
+    """
 
     sentences: tuple[str, ...] = ()
     holds: tuple[str, ...] = ()
     still_firing: tuple[str, ...] = ()
+    generation: int = 0
 
 
 NOTHING = Against()
@@ -49,7 +53,7 @@ class Blockers:
         await self._adopt(view.name, reported)
         causes = {alert.cause for alert in alerts}
         still = tuple(hold.id for hold in view.holds if hold.cause and hold.cause in causes)
-        return Against(tuple(_plain(one) for one in sentences), reported, still)
+        return Against(tuple(_plain(one) for one in sentences), reported, still, fleets.highest_generation(fleet, view.name))
 
     async def _firing(self, view: views.ServiceView) -> tuple[messages.Alert, ...] | str:
         """Also those that belong to no service, where one of them holds all."""
@@ -58,14 +62,14 @@ class Blockers:
             found = await asyncio.gather(*(self._world.alerts.firing(name) for name in sorted(names)))
         except errors.Away as error:
             return str(error)
-        return tuple(alert for some in found for alert in some)
+        return tuple({alert.cause: alert for some in found for alert in some}.values())
 
     async def _adopt(self, service: str, reported: tuple[str, ...]) -> None:
         for hold_id in reported:
             now = self._world.clock.now().isoformat(timespec="seconds")
             hold = model.Hold(service, hold_id, reason="an agent holds it; adopted", by="ferry", since=now)
             try:
-                await self._world.holds.place(hold)
+                await self._world.holds.adopt(hold)
             except cluster_errors.ClusterError:
                 return  # it counts as reported all the same, and is tried again before the next raise
 

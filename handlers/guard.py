@@ -5,7 +5,6 @@ resumed. It only ever tells the dispatcher; what it missed it sees again in the 
 """
 
 import asyncio
-import contextlib
 from dataclasses import dataclass
 
 import structlog
@@ -68,10 +67,9 @@ class Guard:
                 _log.exception("a round of the guard failed; the next one looks again")
                 await self._world.clock.sleep(self._limits.tick)
             finally:
-                for one in (change, tick):
-                    one.cancel()
-                    with contextlib.suppress(asyncio.CancelledError):
-                        await one
+                change.cancel()
+                tick.cancel()
+                await asyncio.gather(change, tick, return_exceptions=True)
 
     async def begin(self) -> None:
         """Once, as soon as the cluster has been read: what runs goes on."""

@@ -1,8 +1,9 @@
 """Everything a decision looks at, gathered: the cluster's truth, the operation under way, and what forbids a raise now."""
 
 import asyncio
-from collections.abc import Iterable
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from handlers import blockers, errors, messages, operation_document, outside, planned, remembered
 from handlers.rules import effects, migration
@@ -49,6 +50,8 @@ class Loader:
         if message is not None and _may_raise(message, plan, found.operation):
             against = await self._blockers.now(view, found.away)
             view = self._world.cluster.service(service)
+            if against.generation > view.generation:
+                view = replace(view, stale=True)
             plan = planned.plan_for(message, view, found.operation)
         holds = {*(hold.id for hold in view.holds), *self._ordered(view), *against.holds}
         rest = migration.Phase.HELD if holds else migration.Phase.STEADY
@@ -56,7 +59,7 @@ class Loader:
             migration.Migration(
                 service=service,
                 phase=found.operation.phase if found.operation else rest,
-                exposure=view.record.exposure if view.record else None,
+                exposure=view.in_force,
                 generation=view.generation,
                 wish=view.wish,
                 holds=tuple(sorted(holds)),
@@ -82,31 +85,37 @@ class Loader:
 
     async def _find(self, service: str) -> _Found:
         view = self._world.cluster.service(service)
-        mine, known = self._memory.open(service), []
-        away = ""
+        mine, noted, known = self._memory.open(service), signed(view), []
+        stored, away = None, ""
         try:
             stored = await self._world.pending.load(service)
             known.append(stored)
-            if mine is not None and (stored is None or stored.id != mine.id):
-                known.append(await self._world.pending.find(mine.id))
+            others = {one.id for one in (mine, noted) if one is not None} - {stored.id if stored else ""}
+            known += [await self._world.pending.find(other) for other in others]
         except errors.Away as error:
             away = str(error)
         lowers = mine is not None and mine.plan.kind is migration.Kind.LOWER
         if mine is not None and (away or lowers or mine.phase in migration.RUNNING):
             known.append(mine)
-        noted = signed(view)
-        if noted is not None and (noted.phase in migration.RUNNING or noted.outcome is not migration.Outcome.OPEN):
+        if noted is not None:
             known.append(noted)
         newest = self._newest(one for one in known if one is not None)
         if mine is not None and mine.id not in newest:
             self._memory.forget_open(service)  # the store came back without it: what was approved there is void
         for one in newest.values():
             self._memory.keep(one)
+        await self._dropped(stored, newest)
         candidates = [one for one in newest.values() if one.outcome is migration.Outcome.OPEN]
         operation = max(candidates, key=lambda one: (one.phase in migration.RUNNING, one.requested_at), default=None)
         if operation is not None and overtaken(operation, view):
             return _Found(None, operation, away)
         return _Found(operation, None, away)
+
+    async def _dropped(self, stored: migration.Operation | None, newest: Mapping[str, migration.Operation]) -> None:
+        """The store missed that it was decided (it was away then, or came back old): it would block the next request."""
+        if stored is not None and newest[stored.id].outcome is not migration.Outcome.OPEN:
+            with contextlib.suppress(errors.Away):
+                await self._world.pending.drop(newest[stored.id])
 
     def _newest(self, known: Iterable[migration.Operation]) -> dict[str, migration.Operation]:
         """By id: of several forms the one with the highest revision, decided ones that memory has included."""
@@ -152,9 +161,9 @@ def signed(view: views.ServiceView) -> migration.Operation | None:
         operation = operation_document.from_document(view.operation)
     except operation_document.UnreadableOperationError:
         return None
-    own = {operation.id, effects.revert_id(operation.id)}
+    own = view.record.operation in {operation.id, effects.revert_id(operation.id)}
     decided = operation.outcome is not migration.Outcome.OPEN
-    return operation if decided or view.record.operation in own else None
+    return operation if decided or (own and operation.phase in migration.RUNNING) else None
 
 
 def overtaken(operation: migration.Operation, view: views.ServiceView) -> bool:

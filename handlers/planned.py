@@ -31,8 +31,7 @@ def plan_for(message: messages.Message, view: views.ServiceView, operation: migr
 
 def shift(view: views.ServiceView, target: model.Exposure) -> migration.Plan:
     """Raises planning.NoPlanError or model.ModelError."""
-    before = view.record.exposure if view.record else None
-    return planning.plan(view, target=target, objects=objects(view), config_diff=config_diff(view, before, target))
+    return planning.plan(view, target=target, objects=objects(view), config_diff=config_diff(view, view.in_force, target))
 
 
 def release(view: views.ServiceView) -> migration.Plan:

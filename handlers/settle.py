@@ -24,7 +24,12 @@ class Settling:
         except errors.ClusterError as error:
             return (
                 messages.RecordNotWritten(
-                    id=f"{effect.id}/lower", at=at, service=effect.service, operation=effect.id, why=str(error)
+                    id=f"{effect.id}/lower",
+                    at=at,
+                    service=effect.service,
+                    operation=effect.id,
+                    why=str(error),
+                    unknown=isinstance(error, errors.Unreachable),
                 ),
             )
         await self._writing.wish_down(effect.service, record.exposure.weight)
@@ -43,6 +48,8 @@ class Settling:
         lost = errors.Conflict("nobody tried")
         for _ in range(_TRIES):
             view = self._world.cluster.service(effect.service)
+            if least > view.generation:
+                view = replace(view, stale=True)  # restored by hand: agents have seen a later one
             if view.record is not None and view.record.finished:
                 raise errors.Invalid(f"{effect.service} is finished: there is no old cluster to go to")
             try:
@@ -53,7 +60,7 @@ class Settling:
         raise lost
 
     def _change(self, effect: effects.RevertRecord, view: views.ServiceView, least: int) -> views.RecordChange:
-        before = view.record.exposure if view.record else None
+        before = view.in_force
         after = provably_lower(before, effect.exposure)
         operation = effect.operation
         reverts = operation is not None and effect.id == effects.revert_id(operation.id)

@@ -1,0 +1,156 @@
+"""The ports that are not the cluster, in memory: small, honest, with a switch for being away."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from handlers import errors, messages
+from handlers.rules import effects, migration
+
+NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
+
+
+class Stir:
+    """Something happened: whoever waits for a condition looks again."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def happened(self) -> None:
+        told, self._event = self._event, asyncio.Event()
+        told.set()
+
+    async def until(self, met: Callable[[], Any], *, what: str = "") -> Any:
+        """Raises TimeoutError after a long while. Looks again after everything that happens."""
+        async with asyncio.timeout(20):
+            while not (found := met()):
+                await self._event.wait()
+        return found
+
+
+class Clock:
+    """Noon plus what the test adds; waiting is real."""
+
+    def __init__(self) -> None:
+        self.later = timedelta()
+
+    def now(self) -> datetime:
+        return NOON + self.later
+
+    def monotonic(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+class Pending:
+    def __init__(self, stir: Stir) -> None:
+        self.stir = stir
+        self.away = False
+        self.open: dict[str, migration.Operation] = {}
+        self.known: dict[str, migration.Operation] = {}
+
+    def _reach(self) -> None:
+        if self.away:
+            raise errors.Away("Redis at 127.0.0.1 does not answer; see that it runs.")
+
+    async def load(self, service: str) -> migration.Operation | None:
+        self._reach()
+        return self.open.get(service)
+
+    async def find(self, operation_id: str) -> migration.Operation | None:
+        self._reach()
+        return self.known.get(operation_id)
+
+    async def save(self, operation: migration.Operation, expected_revision: int) -> bool:
+        self._reach()
+        found = self.open.get(operation.plan.service)
+        if found is None and expected_revision:
+            return False
+        if found is not None and (found.revision != expected_revision or found.id != operation.id):
+            return False
+        self.open[operation.plan.service] = self.known[operation.id] = operation
+        self.stir.happened()
+        return True
+
+    async def drop(self, operation: migration.Operation) -> None:
+        self._reach()
+        if (found := self.open.get(operation.plan.service)) and found.id == operation.id:
+            del self.open[operation.plan.service]
+        self.known[operation.id] = operation
+        self.stir.happened()
+
+
+class Seen:
+    def __init__(self, pending: Pending) -> None:
+        self._pending = pending
+        self.ids: set[str] = set()
+
+    async def first_time(self, message_id: str) -> bool:
+        self._pending._reach()
+        new = message_id not in self.ids
+        self.ids.add(message_id)
+        return new
+
+
+class Chat:
+    def __init__(self, stir: Stir) -> None:
+        self.stir = stir
+        self.cards: dict[str, migration.Operation] = {}
+        self.lines: list[str] = []
+        self.pages: list[str] = []
+        self.phases: list[str] = []
+        self.broken = False
+
+    def _speak(self) -> None:
+        self.stir.happened()
+        if self.broken:
+            raise RuntimeError("Slack is on fire")
+
+    async def show(self, operation: migration.Operation) -> None:
+        self.cards[operation.id] = operation
+        said = str(operation.phase if operation.outcome is migration.Outcome.OPEN else operation.outcome)
+        if not self.phases or self.phases[-1] != said:
+            self.phases.append(said)
+        self._speak()
+
+    async def say(self, operation: migration.Operation, sentence: str) -> None:
+        self.lines.append(sentence)
+        self._speak()
+
+    async def tell(self, person: messages.Person, place: messages.Place, text: str) -> None:
+        self._speak()
+
+    async def page(self, service: str, sentence: str) -> None:
+        self.pages.append(sentence)
+        self._speak()
+
+
+class Audit:
+    def __init__(self, stir: Stir) -> None:
+        self.stir = stir
+        self.events: list[effects.AuditEvent] = []
+
+    def kinds(self) -> list[str]:
+        return [str(event.kind) for event in self.events]
+
+    async def record(self, event: effects.AuditEvent) -> None:
+        self.events.append(event)
+        self.stir.happened()
+
+
+class Alerts:
+    def __init__(self) -> None:
+        self.fires: list[messages.Alert] = []
+        self.away = False
+        self.eyes_shut = ""
+
+    async def firing(self, service: str) -> tuple[messages.Alert, ...]:
+        if self.away:
+            raise errors.Away("Alertmanager cannot be asked; see that it runs.")
+        return tuple(one for one in self.fires if one.service == service)
+
+    async def blind(self) -> str:
+        return self.eyes_shut

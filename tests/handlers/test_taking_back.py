@@ -1,0 +1,290 @@
+"""Holds, alerts, hand edits: whatever takes traffic back wins over everything else, and stays."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from deploy.playground.kubernetes.failures import ApiFailure, internal
+from deploy.playground.kubernetes.faults import EVERYTHING, Match
+from handlers import messages, outside
+from handlers.rules import migration, refusals
+from k8s import client, holds, protocol
+from tests.handlers.world import NAMES, NAMESPACE, World
+
+Reason = refusals.Reason
+Outcome = migration.Outcome
+PATIENT = outside.Limits(converge=5.0, hold=5.0, verify=30.0, ask=0.01, tick=0.05)  # stays in its verify window
+
+
+async def test_a_hold_takes_everything_back_and_settles_record_and_wish(world: World) -> None:
+    await world.raised(25)
+    placed = await world.hold(reason="checkout fails")
+    assert (placed.written, placed.safe, placed.trouble) == (True, True, "")
+    assert [push.held for push in placed.pushes] == [True, True]
+    assert world.agents.served("shop") == [0, 0]
+    await world.settled()
+    assert world.standing() == (placed.hold.key,)
+    assert [one.weight for one in await world.front.history("shop")] == [0, 25]
+    assert await world.book.verify("shop") == ()
+    assert next(event.who for event in world.audit.events if event.kind == "held") == "slack:T0/BOB"
+
+
+async def test_the_same_order_twice_is_one_hold(world: World) -> None:
+    order = messages.PlaceHold(id="one", at=world.clock.now(), service="shop", actor=_bob())
+    first, second = await asyncio.gather(world.front.hold(order), world.front.hold(order))
+    assert first.hold.key == second.hold.key
+    await world.until(lambda: world.standing() == (first.hold.key,))
+
+
+async def test_a_hold_for_a_service_that_does_not_exist_says_so(world: World) -> None:
+    placed = await world.hold("nobody")
+    assert (placed.safe, world.agents.pushed) == (False, [])
+    assert "no service is called nobody" in placed.trouble
+
+
+async def test_a_hold_while_proxies_converge_wins(world: World) -> None:
+    world.agents.behind.add("proxy-2")
+    operation = await world.approved(5)
+    await world.confirm(operation)
+    await world.until(lambda: world.weight() == 5)
+    placed = await world.hold()
+    closed = await world.closed(operation)
+    assert (closed.outcome, placed.safe) == (Outcome.REVERTED, True)
+    world.agents.behind.clear()
+    await world.settled()
+    assert world.agents.served("shop") == [0, 0]
+    assert (await world.ask(5)).refusal is not None
+
+
+async def test_a_hold_voids_what_waits(world: World) -> None:
+    operation = await world.approved(5)
+    await world.hold()
+    assert (await world.closed(operation)).outcome is Outcome.VOID
+    answer = await world.confirm(operation)
+    assert answer.refusal is not None
+    assert answer.refusal.reason is Reason.DECIDED
+    assert world.weight() == 0
+
+
+async def test_a_hold_with_the_api_down_reaches_every_proxy_and_lands_later(world: World) -> None:
+    await world.raised(25)
+    rule = world.server.faults.refuse(_gone(), EVERYTHING)
+    placed = await world.hold()
+    assert (placed.written, placed.safe) == (False, True)
+    assert "not written into the cluster" in placed.trouble
+    assert world.agents.served("shop") == [0, 0]
+    rule.remove()
+    await world.until(lambda: world.standing() == (placed.hold.key,))
+    await world.settled()
+
+
+async def test_a_hold_that_nobody_takes_calls_somebody(world: World) -> None:
+    world.agents.mute.update(world.agents.pods)
+    rule = world.server.faults.refuse(_gone(), EVERYTHING)
+    placed = await world.hold()
+    assert not placed.safe
+    await world.until(lambda: any("in force nowhere yet" in page for page in world.chat.pages))
+    world.agents.mute.clear()
+    rule.remove()
+    await world.until(lambda: world.standing() == (placed.hold.key,))
+
+
+async def test_proxies_that_do_not_serve_a_hold_are_named(world: World) -> None:
+    world.limits = outside.Limits(converge=5.0, hold=0.1, verify=0.05, ask=0.01, tick=0.05)
+    await world.restart()
+    world.agents.mute.add("proxy-2")
+    await world.hold()
+    await world.until(lambda: any("proxy-2 gives no answer" in page for page in world.chat.pages))
+
+
+async def test_a_key_written_by_hand_is_settled(world: World) -> None:
+    await world.raised(25)
+    change = {"data": {"hold.shop.by-hand": "by hand"}}
+    await world.api.patch(client.CONFIG_MAPS, NAMESPACE, holds.CONFIG_MAP, change)
+    await world.settled()
+    await world.api.patch(client.CONFIG_MAPS, NAMESPACE, holds.CONFIG_MAP, {"data": {"hold.shop.by-hand": None}})
+    await world.until(lambda: not world.standing())
+    assert world.agents.served("shop") == [0, 0]
+
+
+async def test_what_only_an_agent_holds_is_adopted_before_any_raise(world: World) -> None:
+    world.agents.memory["proxy-1", "shop"] = _latched()
+    answer = await world.ask(5)
+    assert answer.refusal is not None
+    assert (answer.refusal.reason, "latch-1" in answer.sentence) == (Reason.HELD, True)
+    await world.until(lambda: world.standing() == ("hold.shop.latch-1",))
+
+
+async def test_releasing_needs_four_eyes_and_leaves_the_weight_at_0(world: World) -> None:
+    await world.raised(25)
+    await world.hold()
+    await world.settled()
+    asked = await world.release()
+    assert asked.operation is not None, asked.sentence
+    assert (await world.confirm(asked.operation)).refusal is not None
+    approved = await world.approve(asked.operation)
+    assert approved.operation is not None
+    await world.confirm(approved.operation)
+    done = await world.closed(asked.operation)
+    assert (done.outcome, done.because.endswith("1 hold ended")) == (Outcome.DONE, True), done.because
+    await world.until(lambda: not world.standing())
+    assert (world.weight(), world.wish(), world.agents.served("shop")) == (0, 0, [0, 0])
+    await world.raised(5)
+    assert world.agents.served("shop") == [5, 5]
+
+
+async def test_releasing_one_service_of_a_hold_of_all_leaves_the_others_held(world: World) -> None:
+    placed = await world.hold("all")
+    await world.until(lambda: all(world.standing(name) for name in NAMES))
+    asked = await world.release()
+    assert asked.operation is not None, asked.sentence
+    assert (await world.approve(asked.operation)).refusal is None
+    await world.confirm(asked.operation)
+    assert (await world.closed(asked.operation)).outcome is Outcome.DONE
+    await world.until(lambda: not world.standing("shop"))
+    assert world.standing("cart") == (f"hold.cart.{placed.hold.id}",)
+    await world.raised(5)
+    assert (world.agents.served("shop"), world.agents.served("cart")) == ([5, 5], [0, 0])
+
+
+async def test_a_critical_alert_in_the_verify_window_takes_the_raise_back(world: World) -> None:
+    world.limits = PATIENT
+    await world.restart()
+    operation = await world.approved(5)
+    await world.confirm(operation)
+    await world.until(lambda: world.chat.phases[-1] == "verifying")
+    heard = await world.front.alerts([world.alert()])
+    assert (heard.acted, heard.lost) == (1, ())
+    assert world.agents.served("shop") == [0, 0]
+    closed = await world.closed(operation)
+    assert closed.outcome is Outcome.REVERTED
+    await world.settled()
+    await world.until(lambda: any("NewClusterErrors" in page for page in world.chat.pages))
+    assert [one.weight for one in await world.front.history("shop")] == [0, 5]
+
+
+async def test_the_same_alert_again_and_its_neighbours_add_no_hold(world: World) -> None:
+    await world.raised(5)
+    alert = world.alert()
+    first = await world.front.alerts([alert, world.alert(cause="fp2/start1"), world.alert(cause="fp3/start1")])
+    assert first.acted == 3
+    await world.until(lambda: len(world.standing()) == 1)
+    assert (await world.front.alerts([alert])).acted == 1
+    await world.settled()
+    assert len(world.standing()) == 1
+
+
+async def test_an_alert_that_resolves_moves_nothing_and_its_hold_stays(world: World) -> None:
+    await world.raised(5)
+    alert = world.alert()
+    world.alerts.fires = [alert]
+    await world.front.alerts([alert])
+    await world.settled()
+    refused = await world.release()
+    assert refused.refusal is not None
+    assert refused.refusal.reason is Reason.CAUSE_FIRES
+    world.alerts.fires = []
+    heard = await world.front.alerts([world.alert(firing=False)])
+    assert (heard.acted, heard.told, len(world.standing())) == (0, 1, 1)
+    assert (await world.release()).refusal is None
+
+
+async def test_an_alert_for_a_service_at_0_is_told_and_holds_nothing(world: World) -> None:
+    heard = await world.front.alerts([world.alert()])
+    assert (heard.acted, heard.told, world.agents.pushed) == (0, 1, [])
+    assert "sends nothing to the new cluster" in world.chat.pages[0]
+    assert (await world.front.alerts([world.alert()])).told == 1
+    assert len(world.chat.pages) == 1
+
+
+async def test_an_alert_voids_a_raise_that_waits(world: World) -> None:
+    operation = await world.approved(5)
+    assert (await world.front.alerts([world.alert()])).acted == 1
+    assert (await world.closed(operation)).outcome is Outcome.VOID
+
+
+async def test_an_alert_from_before_the_first_exposure_is_shown_unless_it_is_about_new(world: World) -> None:
+    await world.raised(5)
+    await world.until(lambda: world.front._alarms._exposures.since("shop"))
+    old = world.clock.now() - timedelta(hours=1)
+    assert (await world.front.alerts([world.alert(started=old)])).told == 1
+    assert world.agents.served("shop") == [5, 5]
+    assert (await world.front.alerts([world.alert(started=old, cause="fp9/start9", about_new=True)])).acted == 1
+    assert world.agents.served("shop") == [0, 0]
+
+
+async def test_a_warning_and_an_unmapped_critical_are_told_only(world: World) -> None:
+    await world.raised(5)
+    warning = world.alert(severity=messages.Severity.WARNING, cause="w")
+    heard = await world.front.alerts([warning, world.alert("", cause="u"), world.alert("nobody", cause="n")])
+    assert (heard.acted, heard.told, world.agents.served("shop")) == (0, 3, [5, 5])
+    assert any("mapped to no service" in page for page in world.chat.pages)
+
+
+async def test_an_unmapped_critical_holds_all_where_the_settings_say_so(world: World) -> None:
+    await world.raised(5)
+    await world.restart(unmapped_holds_all=True)
+    for _ in range(2):
+        assert (await world.front.alerts([world.alert("")])).acted == 1
+    await world.until(lambda: all(len(world.standing(name)) == 1 for name in NAMES))
+    assert world.agents.served("shop") == [0, 0]
+
+
+async def test_an_alert_whose_hold_lands_nowhere_is_lost_and_asked_for_again(world: World) -> None:
+    await world.raised(5)
+    world.agents.mute.update(world.agents.pods)
+    rule = world.server.faults.refuse(_gone(), EVERYTHING)
+    heard = await world.front.alerts([world.alert()])
+    assert heard.lost == ("fp1/start1",)
+    rule.remove()
+    world.agents.mute.clear()
+    assert (await world.front.alerts([world.alert()])).lost == ()
+    await world.settled()
+
+
+async def test_a_hand_edit_downwards_is_followed_by_the_record(world: World) -> None:
+    await world.raised(25)
+    await world.edit(shop=5)
+    await world.until(lambda: world.weight() == 5)
+    await world.edit(shop=25)
+    await world.until(lambda: world.wish() == 25)
+    assert world.agents.served("shop") == [5, 5]
+    assert [one.weight for one in await world.front.history("shop")] == [5, 25]
+
+
+async def test_a_hand_edit_downwards_while_a_raise_runs_takes_it_back(world: World) -> None:
+    await world.raised(25)
+    world.agents.behind.add("proxy-2")
+    operation = await world.approved(50)
+    await world.confirm(operation)
+    await world.edit(shop=10)
+    await world.until(lambda: world.weight() == 10)
+    world.agents.behind.clear()
+    assert (await world.closed(operation)).outcome is Outcome.REVERTED
+    assert (world.wish(), world.agents.served("shop")) == (10, [10, 10])
+
+
+@pytest.mark.parametrize("weight", [0, 5])
+async def test_lowering_that_cannot_be_written_becomes_a_hold(world: World, weight: int) -> None:
+    await world.raised(25)
+    asked = await world.ask(weight)
+    assert asked.operation is not None
+    rule = world.server.faults.refuse(_gone(), Match(resource="controllerrevisions"))
+    await world.confirm(asked.operation)
+    await world.until(lambda: world.agents.served("shop") == [0, 0])
+    rule.remove()
+    assert (await world.closed(asked.operation)).outcome is Outcome.REVERTED
+    await world.settled()
+
+
+def _bob() -> messages.Person:
+    return messages.Person("slack:T0/BOB", "Bob", approver=True)
+
+
+def _gone() -> ApiFailure:
+    return internal("etcd is not there")
+
+
+def _latched() -> protocol.Memory:
+    return protocol.push_hold(protocol.Memory("shop"), "latch-1")

@@ -13,6 +13,7 @@ Json = dict[str, Any]
 
 class Prometheus:
     """`scrapes`: scrape_configs; `rules`: rule files; `alertmanagers`: `127.0.0.1:PORT` each; `interval`: scrape and evaluation.
+    `arguments`: more of its command line.
 
     Scrape configurations with `file_sd_configs` or `http_sd_configs` follow pods that come and go without a reload.
     """
@@ -25,6 +26,7 @@ class Prometheus:
         rules: Sequence[Path] = (),
         alertmanagers: Sequence[str] = (),
         interval: str = "1s",
+        arguments: Sequence[str] = (),
     ) -> None:
         self._folder = folder
         self._config: Json = {
@@ -37,6 +39,7 @@ class Prometheus:
         argv = [
             "prometheus", f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={folder / 'tsdb'}",
             f"--web.listen-address=127.0.0.1:{self.port}", "--web.enable-lifecycle", "--log.level=warn",
+            *arguments,
         ]  # fmt: skip
         self.child = processes.Child("prometheus", argv, folder=folder, ready=lambda: processes.answers(f"{self.url}/-/ready"))
 

@@ -1,0 +1,60 @@
+"""All agents asked, again and again: what the page shows of the services, and the samples that stories are judged by."""
+
+import asyncio
+import time
+from collections import deque
+from typing import Protocol
+
+from deploy.playground.stories import history
+from k8s import views
+
+_KEPT = 20_000
+
+
+class Asks(Protocol):
+    """`k8s.proxies.Proxies`, or whoever else knows all agents."""
+
+    async def fleet(self) -> views.Fleet: ...
+
+
+class FleetWatch:
+    """`every`: seconds between two looks. `samples`: oldest first; `latest`: the newest answer, nobody before the first."""
+
+    def __init__(self, ask: Asks, *, every: float = 0.25) -> None:
+        self._ask = ask
+        self._every = every
+        self._task: asyncio.Task[None] | None = None
+        self.samples: deque[history.Sample] = deque(maxlen=_KEPT)
+        self.latest = views.Fleet(expected=0, reports=())
+
+    async def start(self) -> None:
+        """Begins to look."""
+        self._task = asyncio.create_task(self._look())
+
+    async def stop(self) -> None:
+        """Looks no more; the samples stay."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    def weight(self, service: str) -> int:
+        """The most that any proxy serves of new."""
+        return max((report.services[service].served for report in self.latest.reports if service in report.services), default=0)
+
+    def held(self, service: str) -> bool:
+        """Whether any proxy knows a hold that stands."""
+        return any(report.services[service].holds for report in self.latest.reports if service in report.services)
+
+    def saved(self, service: str) -> int:
+        """Requests that were meant for new and that the old cluster answered instead, since the proxies started."""
+        counted = [report.services[service].traffic for report in self.latest.reports if service in report.services]
+        return sum(max(0, one.new - one.answered_new) for one in counted if one is not None)
+
+    async def _look(self) -> None:
+        while True:
+            began = time.monotonic()
+            self.latest = await self._ask.fleet()
+            # The answers are of some moment in between: the first one is what an answer cannot be older than.
+            self.samples.append(history.Sample(began, self.latest))
+            await asyncio.sleep(self._every)

@@ -1,0 +1,118 @@
+"""Installs Ferry as a person would: the shipped manifests, and beside them what the kustomization says a person makes."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+from deploy.playground import objects
+from deploy.playground.nodes import manifests, node_client
+from deploy.playground.slack import people
+from k8s import client, signing
+
+BASE = Path(__file__).parents[1] / "kubernetes" / "base"
+_KINDS = {
+    "Namespace": node_client.NAMESPACES,
+    "Secret": node_client.SECRETS,
+    "ConfigMap": client.CONFIG_MAPS,
+    "Service": node_client.SERVICES,
+    "EndpointSlice": node_client.ENDPOINT_SLICES,
+    "Ingress": client.Resource("ingresses", "networking.k8s.io/v1"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SlackAccess:
+    """How the bot reaches its Slack, and who is who there. `group` empty: only `approvers` approve."""
+
+    api_url: str
+    bot_token: str
+    app_token: str = ""
+    signing_secret: str = ""
+    team: str = people.TEAM_ID
+    channel: str = people.C_MIGRATION
+    approvers: tuple[str, ...] = (people.U_BOB, people.U_CAROL)
+    group: str = people.S_APPROVERS
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Made fresh for every playground."""
+
+    signer: signing.Signer = field(default_factory=signing.Signer.generate)
+    agent_token: str = field(default_factory=lambda: secrets.token_urlsafe(32))
+    alert_token: str = field(default_factory=lambda: secrets.token_urlsafe(32))
+    redis_password: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+
+    def texts(self) -> tuple[str, ...]:
+        """What must appear in no log, no card and no audit entry."""
+        pem = self.signer.private_pem().decode().splitlines()[1]
+        return (self.agent_token, self.alert_token, self.redis_password, pem)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Where the bot finds what is not Ferry's. `limits`: the bot's own settings of that name, as its file spells them."""
+
+    slack: SlackAccess
+    redis_url: str
+    alertmanager_url: str
+    new_port: int
+    limits: Mapping[str, str]
+
+
+async def prepare(api: client.ClusterClient, keys: Keys, around: Surroundings) -> None:
+    """Everything the manifests refer to and do not contain. Raises errors.ClusterError."""
+    for item in _beside(keys, around):
+        await put(api, item)
+
+
+async def install(api: node_client.NodeClient) -> manifests.Applied:
+    """The shipped base, as it is. Raises ManifestError, errors.ClusterError."""
+    return await manifests.apply(api, BASE)
+
+
+async def put(api: client.ClusterClient, item: objects.Json) -> None:
+    """Applies one object, server-side."""
+    await manifests.apply_one(api, item, _KINDS[item["kind"]])
+
+
+def _beside(keys: Keys, around: Surroundings) -> list[objects.Json]:
+    slack = around.slack
+    bot = {
+        "SLACK_BOT_TOKEN": slack.bot_token,
+        "SLACK_APP_TOKEN": slack.app_token,
+        "SLACK_SIGNING_SECRET": slack.signing_secret,
+        "REDIS_URL": around.redis_url,
+        "ALERTMANAGER_TOKEN": keys.alert_token,
+    }
+    acl = f"user default off\nuser ferry on >{keys.redis_password} ~* &* +@all\n"
+    return [
+        objects.secret("ferry-bot", {name: value for name, value in bot.items() if value}),
+        objects.secret("ferry-signing-key", {"signing-key.pem": keys.signer.private_pem().decode()}),
+        objects.secret("ferry-agent-token", {"token": keys.agent_token}),
+        objects.secret("ferry-redis", {"users.acl": acl}),
+        objects.config_map("ferry-public-keys", {f"{keys.signer.key_id}.pem": keys.signer.public_pem().decode()}),
+        objects.config_map("ferry-settings", {"settings.yaml": settings(around)}),
+    ]
+
+
+def settings(around: Surroundings) -> str:
+    """The bot's settings file: the playground's people, and everything else as shipped."""
+    slack = around.slack
+    approvers = {"users": list(slack.approvers)} | ({"group": slack.group} if slack.group else {})
+    document = {
+        "slack": {
+            "mode": "socket" if slack.app_token else "http",
+            "team": slack.team,
+            "channel": slack.channel,
+            "approvers": approvers,
+            **({"page": slack.group} if slack.group else {}),
+        },
+        "alertmanager": {"url": around.alertmanager_url, "poll": "1s"},
+        "web": {"address": "0.0.0.0", "port": 8080},  # the node puts the pod's own address in its place
+        "limits": dict(around.limits),
+    }
+    return yaml.safe_dump(document, sort_keys=False)

@@ -1,0 +1,358 @@
+"""The playground as one thing to start and stop: the old cluster, the new cluster, Slack, Ferry, and everything that watches.
+
+Everything lives in one temporary folder and on loopback. `stop` ends every process that `start` began and removes the folder.
+"""
+
+import asyncio
+import base64
+import contextlib
+import shutil
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import yaml
+
+from bot import cluster_access
+from deploy.playground import flags, fleets, installation, monitoring, objects
+from deploy.playground.kubernetes import server as kubernetes
+from deploy.playground.nodes import kubelet, manifests, node_client, programs
+from deploy.playground.slack import server as slack_server
+from deploy.playground.slack import side_panel
+from deploy.playground.world import (
+    addresses,
+    alertmanager,
+    backends,
+    certificates,
+    cluster_mirror,
+    ingress,
+    names,
+    new_cluster,
+    prometheus,
+    traffic,
+)  # fmt: skip
+from k8s import client, credentials, errors, proxies, signing
+
+Say = Callable[[str], None]
+READY_WITHIN = 90.0  # seconds
+STEADY_RPS = 60.0
+SHIPPED_LIMITS: Mapping[str, str] = {}  # of the bot's settings: nothing differs from what is shipped
+
+
+class Startable(Protocol):
+    """A part of the playground."""
+
+    async def start(self) -> None: ...
+    async def stop(self) -> None: ...
+
+
+class NotReady(RuntimeError):
+    """The playground did not come up; the text says what was waited for and where to look."""
+
+
+def _quiet(_: str) -> None:
+    return
+
+
+class Playground:
+    """`say` hears progress, one sentence each. `limits`: of the bot's settings, where a story wants others.
+
+    `panel`: makes what the page shows beside the conversation. `alert_path`: of the webhook, for a sabotage.
+    """
+
+    def __init__(
+        self,
+        choices: flags.Choices | None = None,
+        *,
+        say: Say = _quiet,
+        limits: Mapping[str, str] = SHIPPED_LIMITS,
+        panel: "Callable[[Playground], side_panel.SidePanel] | None" = None,
+        webhook_token: str = "",
+        alert_path: str = "/alerts/alertmanager",
+    ) -> None:
+        self.choices = choices or flags.Choices()
+        self._say = say
+        self._limits = limits
+        self._webhook_token = webhook_token
+        self._alert_path = alert_path
+        self._undo = contextlib.AsyncExitStack()
+        self._began = 0.0
+        self.keys = installation.Keys()
+        if self.choices.alert_token:
+            self.keys = installation.Keys(alert_token=self.choices.alert_token)
+        self.folder = Path()
+        self.network = addresses.PodNetwork()
+        self.dns = names.NameServer()
+        self.old: dict[str, backends.CountingBackend] = {}
+        self.cluster: kubernetes.KubernetesStandIn | None = None
+        self.redis_url = self.choices.redis_url
+        self.alertmanager: alertmanager.Alertmanager | None = None
+        side = panel(self) if panel else None
+        self.slack = slack_server.SlackStandIn(port=self.choices.port, manifest=_manifest(), side=side)
+        self.authority: certificates.Authority
+        self.new: new_cluster.NewCluster
+        self.access: credentials.Credentials
+        self.api: node_client.NodeClient
+        self.kubelet: kubelet.Kubelet
+        self.ingress: ingress.Ingress
+        self.prometheus: prometheus.Prometheus
+        self.fleet: fleets.FleetWatch
+        self.traffic: traffic.Traffic
+
+    # What the rest asks
+
+    @property
+    def verifier(self) -> signing.Verifier:
+        """Of the records that this playground's bot signs."""
+        return signing.Verifier.from_pems([self.keys.signer.public_pem()])
+
+    @property
+    def alertmanager_url(self) -> str:
+        """The playground's own, or the one that was given."""
+        return self.alertmanager.url if self.alertmanager else self.choices.alertmanager_url
+
+    @property
+    def webhook_url(self) -> str:
+        """Where Alertmanager calls the bot: through its Service."""
+        return f"http://{self.kubelet.service_address(objects.NAMESPACE, 'ferry-bot')}:8080{self._alert_path}"
+
+    def client_of(self, apps: list[objects.App], *, rps: float = STEADY_RPS, connections: int = 8) -> traffic.Traffic:
+        """Somebody who asks for these hosts where DNS still points: at the old cluster's ingress."""
+        targets = [traffic.Target(app.old_host) for app in apps]
+        return traffic.Traffic(self.ingress.address, self.ingress.port, targets, rps=rps, connections=connections)
+
+    def pods(self, workload: str) -> list[kubelet.Running]:
+        """Pods of one of Ferry's workloads."""
+        return [pod for pod in self.kubelet.running() if pod.name.startswith(f"{workload}-")]
+
+    def logs(self) -> list[Path]:
+        """What every process wrote."""
+        return sorted(self.folder.rglob("*.log"))
+
+    async def put(self, item: objects.Json) -> None:
+        """Applies one object."""
+        await installation.put(self.api, item)
+
+    async def __aenter__(self) -> "Playground":
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    # Start and stop
+
+    async def start(self) -> None:
+        """Returns when requests flow and Slack is answered. Raises NotReady and others, and leaves nothing behind then."""
+        self._began = time.monotonic()
+        try:
+            await self._world()
+            await self._install()
+            async with asyncio.timeout(READY_WITHIN):
+                await self._ready()
+        except TimeoutError:
+            sentence = self._late()
+            await self.stop()
+            raise NotReady(sentence) from None
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Ends everything. May be called twice."""
+        await self._undo.aclose()
+
+    async def _world(self) -> None:
+        """All that is no process of Ferry's: takes no time."""
+        self.folder = Path(tempfile.mkdtemp(prefix="ferry-playground-"))
+        self._undo.callback(shutil.rmtree, self.folder, ignore_errors=True)
+        self.network.start()
+        self._undo.callback(self.network.stop)
+        self.authority = certificates.Authority(self.folder / "ca")
+        self.new = new_cluster.NewCluster(self.authority, [app.new_host for app in objects.APPS])
+        for app in objects.APPS:
+            self.old[app.name] = backends.CountingBackend(address=self.network.next_pod_ip(), port=app.port)
+        await self._up(self.dns, self.new, *self.old.values(), self.slack)
+        for app in objects.APPS:
+            self.dns.put(app.new_host, [self.new.address])
+        self.access = await self._cluster()
+        self.api = node_client.NodeClient(self.access, agent="ferry-playground")
+        self._undo.push_async_callback(self.api.close)
+        token = self.access.headers().get("Authorization", "").removeprefix("Bearer ")
+        tls = self.access.tls()
+        self.ingress = ingress.Ingress(url=self.access.url, token=token, api_tls=tls, resolve=self._resolve)
+        await self._up(self.ingress)
+        self._tell("the two clusters and Slack are up")
+
+    async def _cluster(self) -> credentials.Credentials:
+        if self.choices.kubeconfig is not None:
+            return await asyncio.to_thread(cluster_access.Kubeconfig, self.choices.kubeconfig)
+        tls = self.authority.server("api-server", ["127.0.0.1", "localhost", "kubernetes.default.svc"]).server_context()
+        self.cluster = kubernetes.KubernetesStandIn(tls=tls)
+        await self._up(self.cluster)
+        return credentials.Explicit(self.cluster.url, token=self.cluster.admin_token, ca=self.authority.certificate.read_text())
+
+    async def _install(self) -> None:
+        await self._clean()
+        for app in objects.APPS:
+            await self.put(objects.namespace(app.namespace))
+            for item in objects.application(app, self.old[app.name].address):
+                await self.put(item)
+        await self.put(objects.namespace(objects.NAMESPACE))
+        await self.put(objects.redis_front())
+        wish = objects.wish(objects.APPS, new_port=self.new.port)
+        await self.api.create(client.CONFIG_MAPS, objects.NAMESPACE, wish)
+        await self._node()
+        applied = await manifests.apply(self.api, installation.BASE)
+        for item in objects.entry(objects.APPS):
+            await self.put(item)
+        await self._watchers()
+        self._tell(f"Ferry is installed from {installation.BASE.parent.name}/base ({len(applied.objects)} objects)")
+
+    async def _clean(self) -> None:
+        """A cluster that is not ours may have an earlier playground in it, whose records another key signed."""
+        if self.cluster is not None:
+            return
+        for resource in (client.CONFIG_MAPS, client.CONTROLLER_REVISIONS):
+            with contextlib.suppress(errors.Missing):
+                for item in (await self.api.list(resource, objects.NAMESPACE))["items"]:
+                    await self.api.delete(resource, objects.NAMESPACE, item["metadata"]["name"])
+
+    async def _node(self) -> None:
+        images = programs.shipped(
+            api_scheme=self.access.url.partition(":")[0],
+            resolver=f"{self.dns.address}:{self.dns.port}",
+            default_ca=self.authority.certificate,
+            ca_folder=self.authority.certificate.parent,
+            bot={"SLACK_API_URL": self._slack_access().api_url},
+        )
+        self.kubelet = kubelet.Kubelet(
+            self.access, network=self.network, folder=self.folder / "node", images=images, dns=self.dns, api_ca=self._api_ca()
+        )
+        await self._up(self.kubelet)
+
+    async def _watchers(self) -> None:
+        """Redis and the bot's Service have their addresses now; with them the rest is told."""
+        fronts = [await self._front(name) for name in ("ferry-bot", objects.REDIS_FRONT)]
+        self.redis_url = self.choices.redis_url or f"redis://ferry:{self.keys.redis_password}@{fronts[1]}:6379/0"
+        if not self.choices.alertmanager_url:
+            token = self._webhook_token or self.keys.alert_token
+            self.alertmanager = monitoring.new_alertmanager(self.folder / "alertmanager", webhook=self.webhook_url, token=token)
+        around = installation.Surroundings(
+            slack=self._slack_access(),
+            redis_url=self.redis_url,
+            alertmanager_url=self.alertmanager_url,
+            new_port=self.new.port,
+            limits=self._limits,
+        )
+        await installation.prepare(self.api, self.keys, around)
+        targets = monitoring.Targets(self.folder / "targets")
+        mirror = self._slices(targets)
+        beside = self.alertmanager_url.partition("//")[2]
+        self.prometheus = monitoring.new_prometheus(self.folder / "prometheus", targets=targets, alertmanagers=[beside])
+        await self._up(mirror, self.prometheus, *([self.alertmanager] if self.alertmanager else []))
+        asking = proxies.Proxies(self.api, objects.NAMESPACE, self.keys.agent_token)
+        self._undo.push_async_callback(asking.close)
+        self.fleet = fleets.FleetWatch(asking)
+        await self._up(self.fleet)
+
+    async def _ready(self) -> None:
+        hosts = [app.old_host for app in objects.APPS]
+        await asyncio.gather(
+            self._noted(self._rolled_out("migration-proxy"), "two proxies serve: real nginx, each with its agent"),
+            self._noted(self._rolled_out("ferry-bot"), "the bot runs, two replicas"),
+            self._noted(
+                self.ingress.until(lambda table: all(table.canary(host) for host in hosts)),
+                "the old cluster's ingress hands both hosts to the proxies",
+            ),
+            self._noted(self._watchdog(), "Prometheus and Alertmanager watch"),
+        )
+        if self.choices.slack is None:
+            await self.slack.driver.wait_for(lambda: self.slack.connections > 0, within=READY_WITHIN)
+        first, second = objects.APPS
+        self.traffic = self.client_of([first, first, first, second])
+        await self._up(self.traffic)
+        self._tell("people are asking the old address: requests flow")
+
+    async def _watchdog(self) -> None:
+        while not await monitoring.fires(self.alertmanager_url, monitoring.WATCHDOG):
+            await asyncio.sleep(0.2)
+
+    async def _rolled_out(self, workload: str) -> None:
+        await self.kubelet.rolled_out(objects.NAMESPACE, workload)
+
+    async def _front(self, service: str) -> str:
+        async with asyncio.timeout(10):
+            while not (address := self.kubelet.service_address(objects.NAMESPACE, service)):
+                await asyncio.sleep(0.02)
+        return address
+
+    async def _resolve(self, host: str) -> list[str]:
+        found = self.dns.addresses(host)
+        if not found:
+            raise LookupError(f"{host} has no address here")
+        return list(found)
+
+    def _slices(self, targets: monitoring.Targets) -> cluster_mirror.ClusterMirror:
+        mirror = cluster_mirror.ClusterMirror(
+            url=self.access.url,
+            token=self.access.headers().get("Authorization", "").removeprefix("Bearer "),
+            tls=self.access.tls(),
+            collections=(monitoring.SLICES,),
+            changed=lambda: targets.write(mirror.of(monitoring.SLICES)),
+        )
+        return mirror
+
+    def _slack_access(self) -> installation.SlackAccess:
+        own = installation.SlackAccess(self.slack.api_url, self.slack.bot_token, self.slack.app_token)
+        return self.choices.slack or own
+
+    def _api_ca(self) -> str:
+        if self.cluster is not None:
+            return self.authority.certificate.read_text()
+        return _authority(self.choices.kubeconfig) if self.choices.kubeconfig else ""
+
+    async def _up(self, *parts: Startable) -> None:
+        """Starts them side by side; whatever began is stopped at the end, also when another one fails."""
+        for part in parts:
+            self._undo.push_async_callback(part.stop)
+        await asyncio.gather(*(part.start() for part in parts))
+
+    async def _noted(self, waiting: Awaitable[object], sentence: str) -> None:
+        await waiting
+        self._tell(sentence)
+
+    def _tell(self, sentence: str) -> None:
+        self._say(f"{time.monotonic() - self._began:4.1f} s  {sentence}")
+
+    def _late(self) -> str:
+        """What a person needs who wonders why it did not come up."""
+        pods = [f"{pod.name} {'ready' if pod.ready else 'not ready'}" for pod in self.kubelet.running()]
+        tails = [
+            f"{log.name}: {log.read_text(errors='replace')[-600:]}"
+            for log in self.logs()
+            if "bot" in log.name or "agent" in log.name
+        ]
+        return f"the playground was not ready within {READY_WITHIN:g} s; pods: {', '.join(pods) or 'none'}\n" + "\n".join(tails)
+
+
+def _manifest() -> Mapping[str, Any]:
+    """What the shipped app manifest allows the bot in Slack."""
+    path = Path(__file__).parents[1] / "slack" / "manifest-socket.yaml"
+    found: Mapping[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return found
+
+
+def _authority(kubeconfig: Path) -> str:
+    """The PEM text that a kubeconfig's current cluster is trusted by; empty when the system's authorities are."""
+    document = yaml.safe_load(kubeconfig.read_text(encoding="utf-8"))
+    contexts = {one["name"]: one["context"] for one in document["contexts"]}
+    clusters = {one["name"]: one["cluster"] for one in document["clusters"]}
+    cluster = clusters[contexts[document["current-context"]]["cluster"]]
+    if "certificate-authority-data" in cluster:
+        return base64.b64decode(cluster["certificate-authority-data"]).decode()
+    if "certificate-authority" in cluster:
+        return (kubeconfig.parent / cluster["certificate-authority"]).read_text(encoding="utf-8")
+    return ""

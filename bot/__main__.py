@@ -4,7 +4,7 @@ from importlib import metadata
 
 import typer
 
-from bot.cli import audit, documents
+from bot.cli import audit, documents, run
 
 app = typer.Typer(
     name="ferry",
@@ -15,6 +15,7 @@ app = typer.Typer(
 )
 app.command()(documents.check)
 app.command()(documents.keys)
+app.command()(run.run)
 app.add_typer(audit.app, name="audit")
 
 

@@ -126,6 +126,9 @@ class Holds:
         finally:
             self._counts.hold_placed(self._clock.monotonic() - began, written=written)
 
+    async def adopt(self, hold: model.Hold) -> bool:
+        return await self._book.adopt(hold)
+
     async def remove(self, standing: tuple[model.Hold, ...]) -> None:
         await self._book.remove(standing)
 

@@ -101,6 +101,11 @@ class WebServer:
         self._task = asyncio.create_task(self._server.serve(sockets=[listening]), name="web server")
         self._task.add_done_callback(_report)
 
+    async def ended(self) -> None:
+        """Returns when the server has ended, however it did."""
+        if self._task is not None:
+            await asyncio.wait({self._task})
+
     async def stop(self) -> None:
         """No new connection, then requests under way are finished within the grace. May be called twice, and before `start`."""
         task, self._task = self._task, None

@@ -1,0 +1,59 @@
+"""Everything that speaks to the old cluster, put together from the settings."""
+
+from bot import cluster_access, cluster_port, metrics, settings, trusted_keys
+from handlers import ports
+from k8s import client, cluster_watch, holds, proxies, records, signing, wish, wish_document
+
+
+class CannotStart(Exception):
+    """The bot cannot start as it is configured; the sentence says what to change."""
+
+
+class ClusterSide:
+    """The cluster's ports, started and stopped together. Raises CannotStart for a key or a kubeconfig that is no use."""
+
+    def __init__(self, told: settings.Settings, *, clock: ports.Clock, counts: metrics.Metrics) -> None:
+        signer = _signer(told)
+        try:
+            access = cluster_access.credentials_from(
+                told.kubeconfig,
+                service_account=told.service_account,
+                host=told.api_host,
+                port=told.api_port,
+                scheme=told.api_scheme,
+            )
+        except cluster_access.NoAccess as error:
+            raise CannotStart(str(error)) from None
+        self._api = client.ClusterClient(access, agent="ferry-bot")
+        self.keys = trusted_keys.TrustedKeys(self._api, told.namespace, signer)
+        self.port = cluster_port.ClusterPort(
+            cluster_watch.ClusterWatch(self._api, told.namespace, self.keys, wish_document.read, weights=wish_document.weights)
+        )
+        self.records = cluster_port.Records(records.RecordBook(self._api, told.namespace, signer, self.keys))
+        self.wishes = cluster_port.Wishes(wish.WishBook(self._api, told.namespace, cluster_port.edited))
+        self.holds = cluster_port.Holds(holds.HoldBook(self._api, told.namespace), clock=clock, counts=counts)
+        token = told.agent_token.get_secret_value()
+        self.agents = proxies.Proxies(self._api, told.namespace, token, port=told.agent_port)
+
+    async def start(self) -> None:
+        """Returns at once; an API server that is away is tried until it answers."""
+        self.port.start()
+        self.keys.start(lambda: self.port.trust(self.keys))
+
+    async def stop(self) -> None:
+        await self.keys.stop()
+        await self.port.stop()
+        await self.agents.close()
+        await self._api.close()
+
+
+def _signer(told: settings.Settings) -> signing.Signer:
+    try:
+        return signing.Signer.from_pem(told.signing_key.read_bytes())
+    except OSError as error:
+        raise CannotStart(
+            f"The signing key {told.signing_key} (FERRY_SIGNING_KEY) cannot be read ({error.strerror or error}); mount the "
+            "Secret that `ferry keys` made, readable for this user."
+        ) from None
+    except ValueError as error:
+        raise CannotStart(f"{told.signing_key} (FERRY_SIGNING_KEY): {error}.") from None

@@ -11,7 +11,7 @@ from k8s import model
 from k8s.wish_edit import weights, with_weight
 from k8s.wish_fields import Page, Place, Problem, WishError, compose
 
-__all__ = ["Problem", "WishError", "read", "weights", "with_weight"]
+__all__ = ["Problem", "WishError", "only_mappings", "read", "weights", "with_weight"]
 
 MOST_BYTES = 900 * 1024
 WISH_KEY, MAPPINGS_KEY = "migration.yaml", "service_mappings.yaml"
@@ -20,6 +20,17 @@ _REQUIRED = ("name", "old_host", "new_host", "old_backend", "migration_percentag
 _MAPPING = ("old_service", "old_namespace", "new_service", "new_namespace", "new_cluster_endpoint")
 _HOUR, _DAY = 3600.0, 86400.0
 Read = Callable[[Place], Any]
+
+
+def only_mappings(text: str) -> bool:
+    """It is a mapping document, which belongs to a wish in another file. A text that cannot be read is none."""
+    try:
+        root = compose(text.removeprefix("\ufeff"), Page(MAPPINGS_KEY))
+    except WishError:
+        return False
+    if not isinstance(root, yaml.MappingNode):
+        return False
+    return [key.value for key, _ in root.value if isinstance(key, yaml.ScalarNode)] == ["service_mappings"]
 
 
 def read(text: str, *, source: str = WISH_KEY, mappings: tuple[str, str] | None = None) -> model.Wish:

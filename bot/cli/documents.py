@@ -3,6 +3,7 @@
 import base64
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -18,16 +19,7 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
 ) -> None:
     """Say whether these documents may be used; every problem with its file, line, field and fix."""
-    problems: list[wish_document.Problem] = []
-    services = 0
-    for file in files:
-        try:
-            services += len(wish_document.read(file.read_text(encoding="utf-8"), source=str(file)).services)
-        except wish_document.WishError as error:
-            problems.extend(error.problems)
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
-            problems.append(wish_document.Problem(str(file), 0, "file", f"cannot be read ({reason}); name a readable text file"))
+    problems, services = _checked(files)
     if as_json:
         rows = [{"file": p.source, "line": p.line, "field": p.field, "sentence": p.sentence} for p in problems]
         print(json.dumps({"ok": not problems, "services": services, "problems": rows}))
@@ -36,6 +28,37 @@ def check(
             print(problem)
         print(f"refused: {len(problems)} to mend" if problems else f"ok: {services} services in {len(files)} files")
     sys.exit(1 if problems else 0)
+
+
+def _checked(files: Sequence[Path]) -> tuple[list[wish_document.Problem], int]:
+    """All problems, and how many services are good. A mapping document belongs to the one wish beside it."""
+    problems: list[wish_document.Problem] = []
+    wishes: dict[str, str] = {}
+    mappings: dict[str, str] = {}
+    for file in files:
+        try:
+            text = file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+            problems.append(_of_file(file, f"cannot be read ({reason}); name a readable text file"))
+            continue
+        (mappings if wish_document.only_mappings(text) else wishes)[str(file)] = text
+    if mappings and (len(wishes) != 1 or len(mappings) != 1):
+        fix = "give one of them together with the one migration.yaml that it belongs to"
+        problems += [_of_file(Path(name), f"is a mapping document; {fix}") for name in mappings]
+        mappings = {}
+    beside = next(iter(mappings.items()), None)
+    services = 0
+    for name, text in wishes.items():
+        try:
+            services += len(wish_document.read(text, source=name, mappings=beside).services)
+        except wish_document.WishError as error:
+            problems.extend(error.problems)
+    return problems, services
+
+
+def _of_file(file: Path, sentence: str) -> wish_document.Problem:
+    return wish_document.Problem(str(file), 0, "file", sentence)
 
 
 def keys(

@@ -135,6 +135,11 @@ locale: zh-CN
     assert found.locale == "zh-CN"
 
 
+def test_the_settings_of_the_production_overlay_load(environment: dict[str, str]) -> None:
+    overlay = ROOT / "deploy/kubernetes/overlays/production/settings.yaml"
+    assert settings.load({**environment, "FERRY_CONFIG": str(overlay)}).alertmanager.url.startswith("http://alertmanager")
+
+
 def test_the_example_loads_and_what_it_comments_out_is_the_default(environment: dict[str, str], tmp_path: Path) -> None:
     plain = settings.load({**environment, "FERRY_CONFIG": str(EXAMPLE)})
     _, slack, rest = EXAMPLE.read_text().partition("slack:\n")

@@ -182,7 +182,7 @@ class CardWriter:
         text = "\n".join(taken)[:LONGEST_TEXT]
         body = {"channel": card.channel, "thread_ts": card.ts, "text": text, "unfurl_links": False, "unfurl_media": False}
         try:
-            await self._out.call("chat.postMessage", lambda: body)
+            await self._out.call("chat.postMessage", lambda: body, lane="threads")
         except outgoing.SaidNo as no:
             _log.error("a line of the thread cannot be posted", operation=self._id, why=str(no))
         for _ in taken:

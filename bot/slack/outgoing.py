@@ -1,6 +1,8 @@
 """Calls to Slack that must get there in the end: they wait as Slack says, try again while it is away, and never overtake."""
 
+import asyncio
 import random
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -45,9 +47,17 @@ class Outgoing:
         self._clock = clock
         self._first_wait = first_wait
         self._not_before = 0.0
+        self._lanes: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    async def call(self, method: str, body: Callable[[], Body]) -> Mapping[str, Any]:
-        """Until Slack took it. `body` is asked for again before each try, so that the newest state is sent. Raises SaidNo."""
+    async def call(self, method: str, body: Callable[[], Body], *, lane: str = "") -> Mapping[str, Any]:
+        """Until Slack took it. `body` is asked for again before each try, so that the newest state is sent. Raises SaidNo.
+
+        One at a time in each lane (the method, unless one is named): after a 429 one knocks, not everybody who waits.
+        """
+        async with self._lanes[lane or method]:
+            return await self._call(method, body)
+
+    async def _call(self, method: str, body: Callable[[], Body]) -> Mapping[str, Any]:
         wait = self._first_wait
         while True:
             await self._paused()

@@ -91,10 +91,10 @@ class People:
         if foreign := self._foreign(team):
             return self._known(user, team, None, why=foreign)
         remembered = self._profiles.get(user)
-        if remembered is None:
-            profile = await self._looked_up(f"user {user}", self._profile, user, fresh=False, limit=LOWERING_SECONDS)
-        else:
-            profile = remembered[1]
+        profile = remembered[1] if remembered else None
+        if profile is None or profile.outsider:  # a no may have become a yes; a yes needs no question
+            asked = await self._looked_up(f"user {user}", self._profile, user, fresh=False, limit=LOWERING_SECONDS)
+            profile = asked or profile
         if profile is None:
             return self._unknown(user, team)
         outsider = self._foreign(profile.team) or profile.outsider

@@ -129,7 +129,7 @@ class Poster:
         shown = self._draw_page(service, sentence)
         body = {"channel": self._channels[0], "text": shown.text, "blocks": shown.blocks, "unfurl_links": False}
         try:
-            await self._out.call("chat.postMessage", lambda: body)
+            await self._out.call("chat.postMessage", lambda: body, lane="people are called")
         except outgoing.SaidNo as no:
             _log.error("a call for people cannot be posted", service=service, sentence=sentence, why=str(no))
 

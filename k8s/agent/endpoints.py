@@ -4,15 +4,18 @@
 at 0 and the id is on disk. 401: wrong token. 400: no such JSON. 507: it serves 0, but could not write it down.
 """
 
+import asyncio
 import hmac
 import json
 import re
 from collections.abc import Callable
+from typing import Any
 
+import orjson
 import prometheus_client
 from aiohttp import web
 
-from k8s import model, proxy_report, report_document
+from k8s import model
 from k8s.agent import serving
 
 HOLD_ID = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,126}[A-Za-z0-9])?")
@@ -20,20 +23,22 @@ LARGEST_BODY = 16 * 1024
 
 
 class Endpoints:
-    """`report` says what `/status` says; `ready` what `/readyz` says (a sentence when not)."""
+    """`status` is what `/status` says; `unready` what `/readyz` says (a sentence when not)."""
 
     def __init__(
         self,
         *,
         served: serving.Serving,
         token: str,
-        report: Callable[[], proxy_report.ProxyReport],
+        pod: str,
+        status: Callable[[], dict[str, Any]],
         unready: Callable[[], str],
         registry: prometheus_client.CollectorRegistry,
     ) -> None:
         self._serving = served
         self._token = token.encode()
-        self._report = report
+        self._pod = pod
+        self._status = status
         self._unready = unready
         self._registry = registry
         self._pushed = prometheus_client.Counter("ferry_agent_holds_pushed", "Holds pushed to this agent", registry=registry)
@@ -52,10 +57,12 @@ class Endpoints:
         return app
 
     async def status(self, _: web.Request) -> web.Response:
-        return web.json_response(report_document.as_document(self._report()))
+        return web.Response(body=orjson.dumps(self._status()), content_type="application/json")
 
     async def metrics(self, _: web.Request) -> web.Response:
-        return web.Response(body=prometheus_client.generate_latest(self._registry), content_type="text/plain")
+        # In a thread: many services make many lines, and a pushed hold must not wait for them.
+        text = await asyncio.to_thread(prometheus_client.generate_latest, self._registry)
+        return web.Response(body=text, headers={"Content-Type": prometheus_client.CONTENT_TYPE_LATEST})
 
     async def livez(self, _: web.Request) -> web.Response:
         return web.Response(text="ok\n")
@@ -79,7 +86,7 @@ class Endpoints:
             held = self._serving.hold(service, hold_id)
         except OSError as error:
             return _answer(507, f"it serves 0 now, but the hold is not on disk ({error}); free some space and push again")
-        return web.json_response({"pod": self._report().pod, "held": True, "services": list(held), "id": hold_id})
+        return web.json_response({"pod": self._pod, "held": True, "services": list(held), "id": hold_id})
 
     def _may_push(self, header: str) -> bool:
         scheme, _, token = header.partition(" ")

@@ -5,6 +5,7 @@ A weight change is one atomic rename: nginx sees it on the next request of every
 """
 
 import os
+import shutil
 from pathlib import Path
 
 from k8s import nginx
@@ -17,12 +18,20 @@ class Links:
         self._run = str(run)
 
     def prepare(self) -> None:
+        weights = nginx.weight_folder(self._run, 0).parent
+        weights.mkdir(parents=True, exist_ok=True)
+        empty = weights / ".bucket"
+        empty.touch()
         for weight in range(101):
             folder = nginx.weight_folder(self._run, weight)
-            if not folder.is_dir():
-                folder.mkdir(parents=True)
-                for name in nginx.bucket_names(weight):
-                    (folder / name).touch()
+            if folder.is_dir():
+                continue
+            fresh = folder.with_name(f".{weight}.new")  # whole or not there: a folder cut short would send too little for ever
+            shutil.rmtree(fresh, ignore_errors=True)
+            fresh.mkdir()
+            for name in nginx.bucket_names(weight):
+                os.link(empty, fresh / name)  # one file under 5,050 names: making as many files takes seconds on a disk
+            fresh.rename(folder)
         nginx.split_link(self._run, "x").parent.mkdir(parents=True, exist_ok=True)
         nginx.allow_file(self._run, "x").parent.mkdir(parents=True, exist_ok=True)
 

@@ -20,10 +20,14 @@ TEST_LIMIT = 30.0  # seconds; 1,000 services take about half a second
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`served`: the generation nginx itself names ('' if it does not answer). `trouble`: a sentence, empty if applied."""
+    """`served`: the generation nginx itself names ('' if it does not answer). `trouble`: a sentence, empty if applied.
+
+    `refused`: nginx was asked to take the config and did not; False also when no nginx is there to take it.
+    """
 
     served: str
     trouble: str = ""
+    refused: bool = False
 
 
 class NginxProcess:
@@ -45,7 +49,8 @@ class NginxProcess:
                 await self.served(), f"the new nginx config could not be written ({error.strerror}); the last good one stays"
             )
         if complaint := await self._test(fresh):
-            return Outcome(await self.served(), f"nginx refuses the new config ({complaint}); the last good one stays")
+            sentence = f"nginx refuses the new config ({complaint}); the last good one stays"
+            return Outcome(await self.served(), sentence, refused=True)
         last_good = self._config.read_text() if self._config.exists() else None
         fresh.replace(self._config)
         self.reload()
@@ -57,12 +62,20 @@ class NginxProcess:
         return Outcome(
             served,
             f"nginx was reloaded but serves {served or 'nothing'} instead of {rendered.generation}; last good config restored",
+            refused=bool(served),
         )
 
     def reload(self) -> bool:
         """HUP to the master; False if none runs (its container starts it with the config that lies there)."""
+        return self._signal(signal.SIGHUP)
+
+    def reopen_logs(self) -> bool:
+        """USR1 to the master; False if none runs."""
+        return self._signal(signal.SIGUSR1)
+
+    def _signal(self, number: signal.Signals) -> bool:
         try:
-            os.kill(int((self._run / "nginx.pid").read_text()), signal.SIGHUP)
+            os.kill(int((self._run / "nginx.pid").read_text()), number)
         except (OSError, ValueError):
             return False
         return True

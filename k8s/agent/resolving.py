@@ -9,22 +9,26 @@ import dns.resolver
 
 
 class Resolver:
-    """`server` is ADDRESS:PORT of a DNS server; empty: the system's resolv.conf. Only A and AAAA, in sorted order."""
+    """`server` is ADDRESS:PORT of a DNS server; empty: the system's resolv.conf. Only A and AAAA, in sorted order.
 
-    def __init__(self, server: str = "", *, limit: float = 2.0) -> None:
+    `search`: names may be short, completed by the system's search list.
+    """
+
+    def __init__(self, server: str = "", *, limit: float = 2.0, search: bool = False) -> None:
         self._resolver = dns.asyncresolver.Resolver(configure=not server)
         if server:
             address, _, port = server.rpartition(":")
             self._resolver.nameservers = [address]
             self._resolver.port = int(port)
         self._resolver.lifetime = limit
+        self._search = search
         self._last_good: dict[str, tuple[str, ...]] = {}
         self.trouble: dict[str, str] = {}
 
     async def addresses(self, host: str, port: int) -> tuple[str, ...]:
         """`IP:port` (or `[IP]:port`) of the host; the last good ones when DNS fails; empty if it was never known."""
         try:
-            answer = await self._resolver.resolve_name(host)
+            answer = await self._resolver.resolve_name(host, search=self._search)
         except (dns.exception.DNSException, OSError) as error:
             self.trouble[host] = f"{host} does not resolve now ({type(error).__name__}); its last known addresses stay"
         else:

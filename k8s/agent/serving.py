@@ -4,7 +4,7 @@ Everything here is synchronous and touches only local files, so that a pushed ho
 event loop. Lowering moves the link first and the memory after; raising has its memory on disk before the link moves.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from k8s import model, protocol, proxy_report, views
@@ -23,14 +23,18 @@ class Served:
 
 
 class Serving:
-    """Starts from the memory on disk. Unknown services start from nothing."""
+    """Starts from the memory on disk. Unknown services start from nothing.
 
-    def __init__(self, *, memory: memory_file.MemoryFolder, links: link_files.Links) -> None:
+    Without `may_raise` it only lowers, until `raise_from_now`: the peers are to be heard first.
+    """
+
+    def __init__(self, *, memory: memory_file.MemoryFolder, links: link_files.Links, may_raise: bool = True) -> None:
         self._folder = memory
         self._links = links
         self._memories = memory.load()
         self._for_all = self._memories.pop(model.ALL_SERVICES, protocol.Memory(model.ALL_SERVICES))
         self._structure: dict[str, model.Exposure] = {}
+        self._may_raise = may_raise
         self.trouble: dict[str, str] = {}
         for name in self._memories:
             self._serve(name)
@@ -38,6 +42,16 @@ class Serving:
     @property
     def memories(self) -> Mapping[str, protocol.Memory]:
         return self._memories
+
+    @property
+    def holds_for_all(self) -> tuple[protocol.RememberedHold, ...]:
+        """Of services that are not known yet, too."""
+        return self._for_all.holds
+
+    def raise_from_now(self) -> None:
+        self._may_raise = True
+        for name in self._memories:
+            self._serve(name)
 
     def look(self, view: views.ClusterView) -> None:
         """The cluster as of the last event. Without a complete first reading nothing is concluded from absence."""
@@ -67,9 +81,16 @@ class Serving:
             raise failure
         return names
 
-    def meet(self, service: str, peer: protocol.Peer) -> None:
-        """What another agent remembers of the service."""
-        self._update(service, protocol.see_peer(self._memory(service), peer))
+    def meet(self, services: Mapping[str, protocol.Peer], for_all: Iterable[protocol.RememberedHold]) -> None:
+        """What another agent remembers. Its holds for all are for services it does not know either: of the others it has
+        said which still stand. Raises OSError when those could not be remembered on disk.
+        """
+        for name in sorted(services.keys() - {model.ALL_SERVICES}):
+            self._update(name, protocol.see_peer(self._memory(name), services[name]))
+        known = protocol.see_peer(self._for_all, protocol.Peer(generation=0, weight=0, holds=tuple(for_all)))
+        if known != self._for_all:
+            self._for_all = known
+            self._folder.save(known)
 
     def nginx_serves(self, structure: Mapping[str, model.Exposure]) -> None:
         """nginx was asked and serves these targets and rules: raises that waited for it may go on."""
@@ -80,29 +101,39 @@ class Serving:
     def served(self, service: str) -> Served:
         memory = self._memories[service]
         verdict = protocol.effective(memory)
-        weight = self._links.served(service)
         return Served(
             effective=verdict,
-            weight=weight,
+            weight=self._links.served(service),
             generation=memory.record.generation if memory.record else 0,
-            waits_for_structure=weight < verdict.weight,
+            waits_for_structure=verdict.weight > 0 and not self._in_nginx(memory),
         )
 
-    def reports(self) -> dict[str, proxy_report.ServiceReport]:
-        """What the agent says of each service it knows."""
-        return {name: self._report(name) for name in sorted(self._memories)}
+    def reports(self, traffic: Callable[[str], proxy_report.Traffic]) -> dict[str, proxy_report.ServiceReport]:
+        """What the agent says of each service it knows; `traffic` is what it counted of one."""
+        return {name: self._report(name, traffic(name)) for name in sorted(self._memories)}
 
-    def _report(self, name: str) -> proxy_report.ServiceReport:
+    def _report(self, name: str, traffic: proxy_report.Traffic) -> proxy_report.ServiceReport:
         memory, now = self._memories[name], self.served(name)
+        waits = "; nginx does not serve the approved hosts and rules yet" if now.waits_for_structure else ""
         return proxy_report.ServiceReport(
             service=name,
             generation=now.generation,
             served=now.weight,
             holds=memory.held,
             lowest_wish=memory.lowest_wish if memory.agreed else None,
-            because=self.trouble.get(name) or now.effective.because,
-            applied=not now.waits_for_structure and name not in self.trouble,
+            because=self.trouble.get(name) or now.effective.because + waits,
+            applied=self.converged(name),
+            traffic=traffic,
         )
+
+    def converged(self, name: str) -> bool:
+        """It serves what the protocol says, by the approved hosts and rules."""
+        now = self.served(name)
+        return now.weight == now.effective.weight and not now.waits_for_structure and name not in self.trouble
+
+    def _in_nginx(self, memory: protocol.Memory) -> bool:
+        approved = memory.record.exposure.at(0) if memory.record else None
+        return self._structure.get(memory.service) == approved
 
     def _memory(self, name: str) -> protocol.Memory:
         if name in self._memories:
@@ -134,8 +165,7 @@ class Serving:
         memory = self._memories[name]
         wanted = protocol.effective(memory).weight
         present = self._links.served(name)
-        approved = memory.record.exposure.at(0) if memory.record else None
-        if wanted > present and self._structure.get(name) != approved:
+        if wanted > present and not (self._may_raise and self._in_nginx(memory)):
             return
         if wanted != present or wanted == 0:
             self._links.serve(name, wanted)

@@ -25,8 +25,10 @@ class AgentSettings(pydantic_settings.BaseSettings):
     default_ca: Path = _named("FERRY_DEFAULT_CA", Path("/etc/ssl/certs/ca-certificates.crt"))
     nginx: Path = _named("FERRY_NGINX_PROGRAM", Path("/usr/sbin/nginx"))
     service_account: Path = _named("FERRY_SERVICE_ACCOUNT", Path("/var/run/secrets/kubernetes.io/serviceaccount"))
+    peers: str = _named("FERRY_PEERS", "")  # the name behind which all agents are, this one too; empty: it has no peers
     resolver: str = _named("FERRY_RESOLVER", "")  # ADDRESS:PORT of a DNS server; empty: the system's
     reload_spacing: float = _named("FERRY_RELOAD_SPACING", 5.0)  # between two reloads: old workers cost memory
+    largest_log: int = _named("FERRY_LARGEST_LOG", 16 * 1024 * 1024)  # bytes of nginx's access log before it is rotated
     port: int = _named("FERRY_AGENT_PORT", 9080)
     proxy_port: int = _named("FERRY_NGINX_PORT", 8080)
     status_port: int = _named("FERRY_NGINX_STATUS_PORT", 9081)  # of nginx, on the pod's loopback: only the agent asks there

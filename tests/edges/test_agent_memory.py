@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from k8s import model, protocol, views
-from k8s.agent import links, memory_file, serving
+from k8s.agent import links, memory_file, serving, traffic
 
 EXPOSURE = model.Exposure(weight=40, old_host="api.old.example", new_host="api.new.example")
+NOTHING = traffic.Tallies().traffic
 BACKEND = model.Backend("app.team.svc.cluster.local", 8080)
 
 
@@ -47,7 +48,7 @@ def test_another_target_in_nginx_lets_no_raise_through(tmp_path: Path) -> None:
     agent.serving.look(cluster(40))
     agent.serving.nginx_serves({"api": model.Exposure(weight=0, old_host="api.old.example", new_host="other.new.example")})
     assert agent.links.served("api") == 0
-    assert agent.serving.reports()["api"].applied is False
+    assert agent.serving.reports(NOTHING)["api"].applied is False
 
 
 def test_a_view_that_is_not_whole_yet_concludes_nothing(tmp_path: Path) -> None:
@@ -63,7 +64,7 @@ def test_a_hold_for_all_also_holds_services_that_come_later(tmp_path: Path) -> N
     assert agent.serves(cluster(40)) == 0
     again = Agent(tmp_path)
     assert again.serves(cluster(40)) == 0
-    assert again.serving.reports()["api"].holds == ("night",)
+    assert again.serving.reports(NOTHING)["api"].holds == ("night",)
 
 
 def test_an_unreadable_memory_holds_its_service_until_a_record_clears_it(tmp_path: Path) -> None:

@@ -1,0 +1,117 @@
+"""What Prometheus reads from the agent. Labels are bounded: services of the configuration, two clusters, few outcomes."""
+
+from collections.abc import Iterable, Iterator
+
+from prometheus_client import core, registry
+
+from k8s.agent import pressure, probe, serving, structure, traffic
+
+CLASSES = ("2xx", "5xx")  # there from the start, so that the first one is seen as an increase
+
+
+class AgentMetrics(registry.Collector):
+    """Everything is read when it is asked for, from a thread of its own: each value is copied in one step."""
+
+    def __init__(
+        self,
+        *,
+        tallies: traffic.Tallies,
+        served: serving.Serving,
+        nginx: structure.Structure,
+        probes: probe.Probes,
+        limits: pressure.Pressure,
+    ) -> None:
+        self._tallies = tallies
+        self._serving = served
+        self._structure = nginx
+        self._probes = probes
+        self._limits = limits
+
+    def collect(self) -> Iterator[core.Metric]:
+        recorded = {name for name, memory in list(self._serving.memories.items()) if memory.record is not None}
+        tallies = {name: traffic.Tally() for name in recorded} | dict(self._tallies.tallies)
+        yield from _requests(tallies)
+        yield _attempts(tallies)
+        yield _seconds(tallies)
+        yield from self._agent()
+        for name, text, share in (
+            ("ferry_proxy_cpu_limit_ratio", "CPU used by nginx's container, of its limit", self._limits.cpu()),
+            ("ferry_proxy_memory_limit_ratio", "Memory used by nginx's container, of its limit", self._limits.memory()),
+        ):
+            if share is not None:
+                yield core.GaugeMetricFamily(name, text, value=share)
+
+    def _agent(self) -> Iterator[core.Metric]:
+        names = sorted(self._serving.memories)
+        now = {name: self._serving.served(name) for name in names}
+        yield _gauge("ferry_agent_weight", "Percent that nginx sends to new", ((name, now[name].weight) for name in names))
+        yield _gauge("ferry_agent_generation", "Of the accepted record", ((name, now[name].generation) for name in names))
+        converged = ((name, int(self._serving.converged(name))) for name in names)
+        yield _gauge("ferry_agent_converged", "1: nginx serves what the protocol says", converged)
+        up = ((name, int(up)) for name, up in list(self._probes.up.items()))
+        yield _gauge("ferry_agent_new_cluster_up", "1: the new cluster answers the agent's probe", up)
+        failures = core.CounterMetricFamily(
+            "ferry_agent_config_failures", "Configurations nginx refused; the last good one stayed", labels=["service"]
+        )
+        for name in sorted({*names, *list(self._structure.failures)}):
+            failures.add_metric([name], self._structure.failures[name])
+        yield failures
+        yield core.CounterMetricFamily("ferry_agent_reloads", "Changes of nginx's structure", value=self._structure.reloads)
+        yield core.CounterMetricFamily(
+            "ferry_agent_unreadable_log_lines", "Lines of nginx's log that could not be counted", value=self._tallies.unreadable
+        )
+
+
+def _gauge(name: str, text: str, values: Iterable[tuple[str, int]]) -> core.Metric:
+    family = core.GaugeMetricFamily(name, text, labels=["service"])
+    for service, value in values:
+        family.add_metric([service], value)
+    return family
+
+
+def _requests(tallies: dict[str, traffic.Tally]) -> Iterator[core.Metric]:
+    requests = core.CounterMetricFamily(
+        "ferry_proxy_requests", "Requests by the cluster that answered", labels=["service", "cluster", "code_class"]
+    )
+    fallbacks = core.CounterMetricFamily(
+        "ferry_proxy_fallbacks", "Requests chosen for new and answered by old", labels=["service"]
+    )
+    kept_back = core.CounterMetricFamily(
+        "ferry_proxy_kept_back",
+        "Requests chosen for new that nginx's own breaker or limit did not let through",
+        labels=["service"],
+    )
+    for service in sorted(tallies):
+        tally = tallies[service]
+        seen = dict(tally.requests)
+        for side, code in sorted({*seen, *((side, code) for side in traffic.SIDES for code in CLASSES)}):
+            requests.add_metric([service, side, code], seen.get((side, code), 0))
+        fallbacks.add_metric([service], tally.fallbacks)
+        kept_back.add_metric([service], tally.not_tried)
+    yield from (requests, fallbacks, kept_back)
+
+
+def _attempts(tallies: dict[str, traffic.Tally]) -> core.Metric:
+    family = core.CounterMetricFamily(
+        "ferry_proxy_attempts", "Tries at a cluster by what became of them", labels=["service", "cluster", "outcome"]
+    )
+    for service in sorted(tallies):
+        for side in traffic.SIDES:
+            for outcome in (traffic.OK, *traffic.FAILURES):
+                family.add_metric([service, side, outcome], tallies[service].attempts[side, outcome])
+    return family
+
+
+def _seconds(tallies: dict[str, traffic.Tally]) -> core.Metric:
+    family = core.HistogramMetricFamily(
+        "ferry_proxy_request_seconds", "From sending a request to the head of its answer", labels=["service", "cluster"]
+    )
+    for service in sorted(tallies):
+        for side in traffic.SIDES:
+            timing = tallies[service].times[side]
+            counts, total, buckets = list(timing.buckets), 0, []
+            for bound, count in zip((*map(str, traffic.SECONDS), "+Inf"), counts, strict=True):
+                total += count
+                buckets.append((bound, total))
+            family.add_metric([service, side], buckets, timing.sum)
+    return family

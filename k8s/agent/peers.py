@@ -1,0 +1,129 @@
+"""What agents tell each other: what each remembers of every service, as part of `/status`, and asking for it.
+
+A fresh proxy learns from the others which holds stand, also when somebody has emptied `migration-holds`. What a peer says
+can only lower: `protocol.see_peer` takes nothing else from it.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import orjson
+
+from k8s import model, protocol
+from k8s.agent import resolving
+
+EVERY = 3.0  # seconds
+LIMIT = 1.0  # seconds for one peer
+FIRST_LIMIT = 2.0  # seconds for all of them at start
+LARGEST_ANSWER = 16 * 1024 * 1024
+MOST_SERVICES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What one peer remembers. `for_all`: its holds for every service, also those that come later."""
+
+    pod: str
+    services: Mapping[str, protocol.Peer]
+    for_all: tuple[protocol.RememberedHold, ...] = ()
+
+
+def document_of(memories: Mapping[str, protocol.Memory], for_all: Iterable[protocol.RememberedHold]) -> dict[str, Any]:
+    """The field `memory` of `/status`."""
+    return {"services": {name: _service_document(one) for name, one in memories.items()}, "all": _hold_pairs(for_all)}
+
+
+def _service_document(memory: protocol.Memory) -> dict[str, Any]:
+    return {
+        "generation": memory.generation,
+        "weight": min(memory.record.exposure.weight, memory.cap) if memory.record else 0,
+        "holds": _hold_pairs(memory.holds),
+        "agreed_lowest": memory.lowest_wish if memory.agreed else None,
+        "agreed_at": memory.record.generation if memory.record else 0,
+    }
+
+
+def told_from(document: object) -> Told:
+    """From a whole `/status`. Raises ValueError: nothing of an answer that is not understood is taken."""
+    try:
+        fields: Any = document
+        services = fields["memory"]["services"]
+        if len(services) > MOST_SERVICES or not all(model.SERVICE_NAME.fullmatch(name) for name in services):
+            raise ValueError("it names what can be no service")
+        return Told(
+            pod=str(fields["pod"]),
+            services={name: _peer_from(one) for name, one in services.items()},
+            for_all=_holds_from(fields["memory"]["all"]),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from None
+
+
+def _peer_from(fields: Mapping[str, Any]) -> protocol.Peer:
+    generation, lowest = _whole(fields["generation"]), fields["agreed_lowest"]
+    # Only a peer whose own record is the newest it knows of speaks about that record's wish.
+    speaks = lowest is not None and fields["agreed_at"] == generation
+    return protocol.Peer(
+        generation=generation,
+        weight=_percent(fields["weight"]),
+        holds=_holds_from(fields["holds"]),
+        agreed_lowest=_percent(lowest) if speaks else None,
+    )
+
+
+def _hold_pairs(holds: Iterable[protocol.RememberedHold]) -> list[list[Any]]:
+    return [[hold.id, hold.seen_at] for hold in holds]
+
+
+def _holds_from(pairs: Iterable[Any]) -> tuple[protocol.RememberedHold, ...]:
+    return tuple(protocol.RememberedHold(str(name), _whole(seen_at)) for name, seen_at in pairs)
+
+
+def _whole(value: object) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError(f"{value!r} is no whole number from 0")
+    return value
+
+
+def _percent(value: object) -> int:
+    if _whole(value) > 100:
+        raise ValueError(f"{value!r} is no percentage")
+    return _whole(value)
+
+
+class Peers:
+    """The other agents behind one name. `own_address` and `pod` are this agent's: it never asks itself."""
+
+    def __init__(self, name: str, *, port: int, own_address: str, pod: str, resolver: resolving.Resolver) -> None:
+        self._name = name
+        self._port = port
+        self._own = own_address
+        self._pod = pod
+        self._resolver = resolver
+        self.heard: dict[str, Told] = {}  # the last answers, by address
+
+    async def ask(self) -> list[Told]:
+        """Everybody who answers now, in parallel. Never raises; without a name there are no peers."""
+        if not self._name:
+            return []
+        found = await self._resolver.addresses(self._name, self._port)
+        others = [address for address in found if address.rpartition(":")[0].strip("[]") != self._own]
+        timeout = aiohttp.ClientTimeout(total=LIMIT)
+        async with aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(limit=0)) as session:
+            answers = await asyncio.gather(*(self._ask_one(session, address) for address in others))
+        self.heard = {address: told for address, told in zip(others, answers, strict=True) if told is not None}
+        return list(self.heard.values())
+
+    async def _ask_one(self, session: aiohttp.ClientSession, address: str) -> Told | None:
+        try:
+            async with session.get(f"http://{address}/status", allow_redirects=False) as answer:
+                body = await answer.content.read(LARGEST_ANSWER)
+                while chunk := await answer.content.read(LARGEST_ANSWER - len(body)):
+                    body += chunk
+            told = told_from(orjson.loads(body)) if answer.status == 200 else None
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+            return None  # it is just starting, ending or of another version: it is asked again
+        return told if told is not None and told.pod != self._pod else None

@@ -1,0 +1,219 @@
+"""One agent whole: its parts built from its settings, and the loops that run until it is told to stop."""
+
+import asyncio
+import contextlib
+import logging
+from typing import Any
+
+import prometheus_client
+from aiohttp import web
+
+from k8s import client, cluster_watch, nginx, proxy_report, report_document, views, wish_document, wish_edit
+from k8s.agent import (
+    access_log,
+    endpoints,
+    last_good,
+    links,
+    memory_file,
+    metrics,
+    nginx_process,
+    peers,
+    pressure,
+    probe,
+    resolving,
+    serving,
+    settings,
+    structure,
+    traffic,
+    trusted_keys,
+)
+
+log = logging.getLogger("ferry.agent")
+
+
+class Agent:
+    """Everything of one agent, built from its settings. `run` returns after SIGTERM."""
+
+    def __init__(self, chosen: settings.AgentSettings, *, api: client.ClusterClient, nginx_version: tuple[int, int, int]) -> None:
+        self._chosen = chosen
+        files = links.Links(chosen.run)
+        files.prepare()
+        self.serving = serving.Serving(memory=memory_file.MemoryFolder(chosen.state), links=files, may_raise=False)
+        self._keys = trusted_keys.TrustedKeys(chosen.public_keys)
+        self._cluster = cluster_watch.ClusterWatch(
+            api, chosen.namespace, self._keys.verifier, wish_document.read, weights=wish_edit.weights
+        )
+        status = f"127.0.0.1:{chosen.status_port}"
+        self._nginx = nginx_process.NginxProcess(binary=chosen.nginx, run=chosen.run, status_url=f"http://{status}/generation")
+        self.structure = structure.Structure(
+            config=_proxy_config(chosen, status=status, nginx_version=nginx_version),
+            process=self._nginx,
+            resolver=resolving.Resolver(chosen.resolver),
+            served=self.serving,
+            kept=last_good.LastGood(chosen.state),
+        )
+        self.tallies = traffic.Tallies()
+        self._log = access_log.AccessLog(
+            chosen.run, count=self._count, reopen=self._nginx.reopen_logs, largest=chosen.largest_log
+        )
+        self._probes = probe.Probes(resolving.Resolver(chosen.resolver), ca_folder=chosen.ca_folder, default_ca=chosen.default_ca)
+        self._peers = peers.Peers(
+            chosen.peers,
+            port=chosen.port,
+            own_address=chosen.address,
+            pod=chosen.pod,
+            resolver=resolving.Resolver(chosen.resolver, search=True),
+        )
+        self._stopping = False
+        self._looked = asyncio.Event()
+
+    def report(self) -> proxy_report.ProxyReport:
+        """What the bot reads from `/status`."""
+        trouble = [*self._cluster.view().trouble, self.structure.trouble, *self.serving.trouble.values()]
+        trouble += [self._keys.trouble, self._log.trouble]
+        reports = self.serving.reports(self.tallies.traffic)
+        return proxy_report.ProxyReport(
+            pod=self._chosen.pod,
+            ready=not self.unready(),
+            terminating=self._stopping,
+            config=self.structure.generation,
+            services=reports,
+            trouble=tuple(sentence for sentence in trouble if sentence),
+        )
+
+    def status(self) -> dict[str, Any]:
+        """The report, and beside it what only other agents read."""
+        document = report_document.as_document(self.report())
+        return document | {"memory": peers.document_of(self.serving.memories, self.serving.holds_for_all)}
+
+    def unready(self) -> str:
+        """Why no request should be sent to this proxy; empty when it is ready.
+
+        Nothing is rendered before the cluster was looked at once, so that a configuration in nginx is of then, or an
+        earlier agent's that it had brought nginx to.
+        """
+        if self._stopping:
+            return "the agent is stopping"
+        if not self.structure.generation:
+            return self.structure.trouble or "nginx serves no configuration of ours yet: the cluster was not read"
+        return ""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        runner = web.AppRunner(self._application(), access_log=None)
+        await runner.setup()
+        await web.TCPSite(runner, self._chosen.address, self._chosen.port).start()
+        loops: list[asyncio.Task[None]] = []
+        try:
+            async with self._cluster:
+                loops = [
+                    asyncio.create_task(one)
+                    for one in (
+                        self._look(),
+                        self._follow(),
+                        self._meet(),
+                        self._log.follow(),
+                        self._keys.follow(self._cluster.trust),
+                    )
+                ]
+                stopped = asyncio.create_task(self._wait(stop))
+                loops.append(stopped)
+                done, _ = await asyncio.wait(loops, return_when=asyncio.FIRST_COMPLETED)
+                for task in done - {stopped}:
+                    task.result()  # a loop never ends by itself: whatever ended it ends the agent, and it is started anew
+        finally:
+            self._stopping = True
+            for task in loops:
+                task.cancel()
+            await asyncio.gather(*loops, return_exceptions=True)
+            await self._probes.stop()
+            self._log.close()
+            await runner.cleanup()
+
+    def _application(self) -> web.Application:
+        registry = prometheus_client.CollectorRegistry()
+        registry.register(
+            metrics.AgentMetrics(
+                tallies=self.tallies,
+                served=self.serving,
+                nginx=self.structure,
+                probes=self._probes,
+                limits=pressure.Pressure(self._chosen.run),
+            )
+        )
+        return endpoints.Endpoints(
+            served=self.serving,
+            token=self._chosen.token.get_secret_value(),
+            pod=self._chosen.pod,
+            status=self.status,
+            unready=self.unready,
+            registry=registry,
+        ).application()
+
+    def _count(self, lines: bytes) -> None:
+        self.tallies.count(lines)
+        if self.tallies.failed:
+            self._probes.hurry(self.tallies.failed)
+            self.tallies.failed.clear()
+
+    async def _wait(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+
+    async def _look(self) -> None:
+        """Every newer view of the cluster goes through the protocol to the links."""
+        async with contextlib.aclosing(self._cluster.changes()) as newer:
+            async for view in newer:
+                self.serving.look(view)
+                if view.synced:
+                    self._looked.set()
+
+    async def _follow(self) -> None:
+        """The structure, at most once every `reload_spacing`, and at least that often: addresses change unannounced."""
+        if await self.structure.resume():
+            log.info("nginx still serves what an earlier agent brought it to; that goes on")
+        await self._looked.wait()
+        while True:
+            self._looked.clear()
+            view = self._cluster.view()
+            await self.structure.follow({name: one.wished for name, one in view.services.items() if one.wished is not None})
+            self._probes.follow(self._targets(view))
+            await asyncio.sleep(self._chosen.reload_spacing)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._looked.wait(), self._chosen.reload_spacing)
+
+    def _targets(self, view: views.ClusterView) -> dict[str, probe.Target]:
+        """The new side of every service that was ever approved for it, held or not: a hold's cause must be seen to end."""
+        found = {}
+        for name, memory in self.serving.memories.items():
+            wished = view.services[name].wished if name in view.services else None
+            if memory.record is not None and wished is not None:
+                exposure = memory.record.exposure
+                found[name] = probe.Target(exposure.new_host, exposure.new_port, exposure.tls, wished.health)
+        return found
+
+    async def _meet(self) -> None:
+        """The peers' holds come before this agent raises anything; whoever does not answer in time is asked again."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._ask_peers(), peers.FIRST_LIMIT)
+        self.serving.raise_from_now()
+        while True:
+            await asyncio.sleep(peers.EVERY)
+            await self._ask_peers()
+
+    async def _ask_peers(self) -> None:
+        for told in await self._peers.ask():
+            try:
+                self.serving.meet(told.services, told.for_all)
+            except OSError as error:
+                log.warning("what %s remembers could not be written down: %s", told.pod, error)
+
+
+def _proxy_config(chosen: settings.AgentSettings, *, status: str, nginx_version: tuple[int, int, int]) -> nginx.ProxyConfig:
+    return nginx.ProxyConfig(
+        run=str(chosen.run),
+        listen=f"{chosen.address}:{chosen.proxy_port}",
+        status_listen=status,
+        nginx_version=nginx_version,
+        ca_folder=str(chosen.ca_folder),
+        default_ca=str(chosen.default_ca),
+        worker_user=chosen.worker_user or None,
+    )

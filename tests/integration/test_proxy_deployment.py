@@ -5,23 +5,23 @@ Real agents and nginx, two replicas, against the API stand-in with the shipped R
 
 import asyncio
 import base64
-import os
+import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import aiohttp
-import pytest
 import pytest_asyncio
 
 from deploy.playground.kubernetes import server as kubernetes
-from deploy.playground.nodes import kubelet, manifests, node_client, programs
+from deploy.playground.nodes import kubelet, manifests, node_client, pods, programs
 from deploy.playground.world import addresses, backends, certificates, ingress, names, new_cluster
-from k8s import client, credentials, signing
+from k8s import client, credentials, errors, model, records, signing, views
 
 BASE = Path(__file__).resolve().parents[2] / "deploy" / "kubernetes" / "base"
 HOME, PROXY, TOKEN = "migration-system", "migration-proxy", "an-agent-token"
 OLD_HOST, NEW_HOST = "api.old.example", "api.new.example"
+INGRESSES = client.Resource("ingresses", "networking.k8s.io/v1")
 
 
 class Installed:
@@ -41,12 +41,12 @@ class Installed:
         for part in (self.cluster, self.dns, self.old, self.new):
             await part.start()
         self.dns.put(NEW_HOST, [self.new.address])
-        self.dns.put("app.team.svc.cluster.local", [self.old.address])
         self.access = credentials.Explicit(self.cluster.url, token=self.cluster.admin_token)
         self.node = kubelet.Kubelet(
             self.access,
             network=self.network,
             folder=self.folder / "node",
+            limits=pods.Limits(grace=2.0),
             dns=self.dns,
             images=programs.shipped(
                 api_scheme="http",
@@ -78,16 +78,59 @@ class Installed:
         await self.node.api.create(client.CONFIG_MAPS, HOME, {"metadata": {"name": "ferry-public-keys"}, "data": public})
         token = {"token": base64.b64encode(TOKEN.encode()).decode()}
         await self.node.api.create(node_client.SECRETS, HOME, {"metadata": {"name": "ferry-agent-token"}, "data": token})
-        document = (
-            f"services:\n  - name: api\n    old_host: {OLD_HOST}\n    new_host: {NEW_HOST}\n    new_port: {self.new.port}\n"
-            f"    old_backend: app.team.svc.cluster.local:{self.old.port}\n    migration_percentage: 0\n"
-        )
-        wish = {"metadata": {"name": "migration-config"}, "data": {"migration.yaml": document}}
+        wish = {"metadata": {"name": "migration-config"}, "data": {"migration.yaml": self.document(0)}}
         await self.node.api.create(client.CONFIG_MAPS, HOME, wish)
 
-    async def rolled_out(self) -> None:
-        async with asyncio.timeout(60):
-            await self.node.rolled_out(HOME, PROXY)
+    async def migrated_app(self) -> None:
+        """An app with its Service and Ingress, and the canary that hands its host to the proxy."""
+        api = self.node.api
+        await api.create(node_client.NAMESPACES, "", {"metadata": {"name": "team"}})
+        app = {"metadata": {"name": "app"}, "spec": {"ports": [{"port": self.old.port}]}}
+        await api.create(node_client.SERVICES, "team", app)
+        slices = {
+            "metadata": {"name": "app-by-hand", "labels": {"kubernetes.io/service-name": "app"}},
+            "addressType": "IPv4",
+            "endpoints": [{"addresses": [self.old.address], "conditions": {"ready": True}}],
+            "ports": [{"name": "", "port": self.old.port, "protocol": "TCP"}],
+        }
+        await api.create(node_client.ENDPOINT_SLICES, "team", slices)
+        await api.create(INGRESSES, "team", entry("app", self.old.port))
+        canary = {"nginx.ingress.kubernetes.io/canary": "true", "nginx.ingress.kubernetes.io/canary-weight": "100"}
+        await api.create(INGRESSES, HOME, entry(PROXY, 80, annotations=canary))
+        await self.node.rolled_out(HOME, PROXY)
+        async with asyncio.timeout(30):
+            await self.ingress.until(lambda table: table.canary(OLD_HOST) is not None)
+
+    async def raise_to(self, weight: int, *, expected: int) -> None:
+        """What the bot does after an approval: the record, then the wish; then every proxy reports it."""
+        exposure = model.Exposure(weight=weight, old_host=OLD_HOST, new_host=NEW_HOST, new_port=self.new.port)
+        change = views.RecordChange(
+            service="api",
+            exposure=exposure,
+            expected_generation=expected,
+            operation_id=f"op-{expected}",
+            operation={"id": f"op-{expected}", "revision": 1},
+            audit={"who": "a test"},
+        )
+        await records.RecordBook(self.node.api, HOME, self.signer).write(change)
+        await self.node.api.patch(
+            client.CONFIG_MAPS, HOME, "migration-config", {"data": {"migration.yaml": self.document(weight)}}
+        )
+        async with asyncio.timeout(30):
+            for pod in self.node.running():
+                while (await status(pod.address))["services"]["api"]["served"] != weight:  # noqa: ASYNC110 agents do not push
+                    await asyncio.sleep(0.05)
+
+    def document(self, weight: int) -> str:
+        return (
+            f"services:\n  - name: api\n    old_host: {OLD_HOST}\n    new_host: {NEW_HOST}\n    new_port: {self.new.port}\n"
+            f"    old_backend: app.team.svc.cluster.local:{self.old.port}\n    migration_percentage: {weight}\n"
+        )
+
+    async def ask(self, session: aiohttp.ClientSession) -> int:
+        async with session.get(f"{self.ingress.url}/x", headers={"Host": OLD_HOST}) as answer:
+            await answer.read()
+            return answer.status
 
     async def ready_addresses(self, service: str) -> set[str]:
         found = await self.node.api.list(node_client.ENDPOINT_SLICES, HOME, labels=f"kubernetes.io/service-name={service}")
@@ -105,12 +148,21 @@ async def installed(tmp_path: Path) -> AsyncIterator[Installed]:
         await one.stop()
 
 
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+def entry(service: str, port: int, *, annotations: dict[str, str] | None = None) -> dict[str, Any]:
+    backend = {"service": {"name": service, "port": {"number": port}}}
+    paths = [{"path": "/", "pathType": "Prefix", "backend": backend}]
+    rules = [{"host": OLD_HOST, "http": {"paths": paths}}]
+    metadata = {"name": f"{service}-entry", "annotations": annotations or {}}
+    return {"metadata": metadata, "spec": {"ingressClassName": "nginx", "rules": rules}}
+
+
+def gone(pid: int) -> bool:
+    """Ended and waited for: not even a zombie."""
+    return not Path(f"/proc/{pid}").exists()
+
+
+def pids(found: tuple[kubelet.Running, ...]) -> list[int]:
+    return [child.pid for pod in found for child in pod.processes.values()]
 
 
 async def status(address: str) -> dict[str, Any]:
@@ -121,9 +173,81 @@ async def status(address: str) -> dict[str, Any]:
         return found
 
 
-async def test_two_proxies_become_ready_are_replaced_and_scaled_and_leave_nothing(installed: Installed) -> None:
+async def test_two_proxies_wait_for_their_secrets_become_ready_and_are_replaced_and_scaled(installed: Installed) -> None:
+    applied = await installed.install()
+    assert "Deployment migration-system/migration-proxy" in applied.objects
+    with contextlib.suppress(kubelet.NotRolledOut):
+        await installed.node.rolled_out(HOME, PROXY, within=0.5)
+        raise AssertionError("nobody has made the agents' keys yet")
+    await installed.provide()
+    await installed.node.rolled_out(HOME, PROXY)
+    first = installed.node.running()
+    assert {pod.ready for pod in first} == {True}
+    addresses_of = {pod.address for pod in first}
+    assert len(addresses_of) == 2
+    assert await installed.ready_addresses(PROXY) == addresses_of
+    assert set(installed.dns.addresses("ferry-agents.migration-system.svc")) == addresses_of
+    assert {(await status(pod.address))["pod"] for pod in first} == {pod.name for pod in first}
+
+    leaving = pids(first[:1])
+    deleted = await installed.node.api.delete(client.PODS, HOME, first[0].name)
+    assert deleted["metadata"]["deletionTimestamp"]
+    async with asyncio.timeout(60):
+        await installed.node.until(lambda now: first[0].name not in {pod.name for pod in now})
+    await installed.node.rolled_out(HOME, PROXY)
+    second = installed.node.running()
+    assert first[1].name in {pod.name for pod in second}
+    assert await installed.ready_addresses(PROXY) == {pod.address for pod in second}
+    assert len(leaving) == 2
+    assert all(gone(pid) for pid in leaving)
+
+    await installed.node.api.patch(client.DEPLOYMENTS, HOME, PROXY, {"spec": {"replicas": 1}}, subresource="scale")
+    async with asyncio.timeout(60):
+        last = await installed.node.until(lambda now: len(now) == 1)
+    await installed.node.rolled_out(HOME, PROXY)
+    processes = pids(last)
+    await installed.node.stop()
+    assert len(processes) == 2
+    assert all(gone(pid) for pid in processes)
+    assert not list((installed.folder / "node").glob("pods/*"))
+    assert installed.dns.addresses("ferry-agents.migration-system.svc") == ()
+
+
+async def test_the_token_in_a_proxy_has_the_shipped_rights_and_no_more(installed: Installed) -> None:
     await installed.install()
     await installed.provide()
-    await installed.rolled_out()
-    pods = installed.node.running()
-    assert len(pods) == 2
+    await installed.node.rolled_out(HOME, PROXY)
+    (token, *_) = (installed.folder / "node" / "pods").glob("*/volumes/api-access/token")
+    access = credentials.Explicit(installed.cluster.url, token=token.read_text())
+    async with client.ClusterClient(access) as agent:
+        assert (await agent.list(client.CONFIG_MAPS, HOME))["items"]
+        for refused in (node_client.SECRETS, client.DEPLOYMENTS):
+            try:
+                await agent.list(refused, HOME)
+            except errors.Forbidden:
+                continue
+            raise AssertionError(f"the agent may list {refused.plural}")
+
+
+async def test_a_rolling_restart_of_the_proxies_loses_no_request(installed: Installed) -> None:
+    await installed.install()
+    await installed.provide()
+    await installed.migrated_app()
+    before = {pod.name for pod in installed.node.running()}
+    async with aiohttp.ClientSession() as session:
+        assert {await installed.ask(session) for _ in range(20)} == {200}
+        assert (installed.old.counts.total, installed.new.counts.total) == (20, 0)
+        await installed.raise_to(100, expected=0)
+        assert {await installed.ask(session) for _ in range(20)} == {200}
+        assert (installed.old.counts.total, installed.new.counts.total) == (20, 20)
+
+        template = {"spec": {"template": {"metadata": {"annotations": {"restarted": "by a test"}}}}}
+        await installed.node.api.patch(client.DEPLOYMENTS, HOME, PROXY, template)
+        restarted = asyncio.create_task(installed.node.rolled_out(HOME, PROXY))
+        seen = [await installed.ask(session)]
+        while not restarted.done():
+            seen.append(await installed.ask(session))
+        await restarted
+        assert set(seen) == {200}
+    assert len(seen) > 20
+    assert not before & {pod.name for pod in installed.node.running() if not pod.leaving}

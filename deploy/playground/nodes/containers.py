@@ -70,6 +70,7 @@ class Container:
         self._changed = changed
         self._probe_every = probe_every
         self._stop_signal = signal.SIGTERM
+        self._group = 0  # of the last process, until nothing of it is left
         self._ending = asyncio.Event()
 
     async def run(self) -> None:
@@ -120,7 +121,7 @@ class Container:
         if self.child is not None:
             self.child.proceed()
             await self.child.kill()
-            _kill_rest(self._group)
+        self._sweep()
 
     async def _start(self, launch: Launch) -> processes.Child:
         self._stop_signal = launch.stop_signal
@@ -141,7 +142,7 @@ class Container:
         finally:
             probing.cancel()
             await asyncio.gather(probing, return_exceptions=True)
-        _kill_rest(self._group)
+            self._sweep()
         ended: Json = {"exitCode": code if code >= 0 else 128 - code, "startedAt": began, "finishedAt": now()}
         ended["reason"] = "Completed" if code == 0 else "Error"
         if code < 0:
@@ -173,6 +174,13 @@ class Container:
                 if not good:
                     await child.stop()
 
+    def _sweep(self) -> None:
+        """What a dead process leaves in its group dies too, as everything in a container does."""
+        group, self._group = self._group, 0
+        if group:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(group, signal.SIGKILL)
+
     def _say_ready(self, good: bool) -> None:
         if self.seen.ready is not good:
             self.seen.ready = good
@@ -190,9 +198,3 @@ class Container:
         ended = asyncio.create_task(child.wait())
         await asyncio.wait({ended}, timeout=float(seconds) * share)
         ended.cancel()
-
-
-def _kill_rest(group: int) -> None:
-    """What a dead process leaves in its group dies too, as everything in a container does."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(group, signal.SIGKILL)

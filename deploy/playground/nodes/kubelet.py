@@ -34,6 +34,10 @@ _ROOT_CA = "kube-root-ca.crt"
 _FAREWELL = 2.0  # seconds for the API to hear, at `stop`, that the pods are gone
 
 
+class NotRolledOut(RuntimeError):
+    """The pods of a workload did not become ready in time; the sentence has what each of them waits for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Running:
     """A pod on this node. `processes`: what runs of it now, by container."""
@@ -49,8 +53,9 @@ class Running:
 class Kubelet:
     """The only node of a cluster. Its `access` must be that of an administrator.
 
-    network: started by the caller, and stopped after the node. folder: made when missing; `logs` and `claims` in it stay. dns:
-    gets the names of Services. api_ca: PEM text for the ConfigMap kube-root-ca.crt, which every namespace gets.
+    network: started by the caller, and stopped after the node. folder: made when missing; `logs` and `claims` in it stay.
+    memory: a folder on tmpfs for volumes of medium Memory; none: `folder`. dns: gets the names of Services. api_ca: PEM text for
+    the ConfigMap kube-root-ca.crt, which every namespace gets.
     """
 
     def __init__(
@@ -59,6 +64,7 @@ class Kubelet:
         *,
         network: addresses.PodNetwork,
         folder: Path,
+        memory: Path | None = None,
         images: Iterable[programs.Program],
         dns: names.NameServer,
         node: str = "playground",
@@ -69,6 +75,7 @@ class Kubelet:
         self._access = access
         self._network = network
         self._folder = folder
+        self._memory = memory or folder
         self._images = tuple(images)
         self._api_ca = api_ca
         self._limits = limits or pods.Limits()
@@ -126,8 +133,7 @@ class Kubelet:
 
         Raises errors.ClusterError when the API refuses; put a limit around it for an API that never answers.
         """
-        shutil.rmtree(self._folder / "pods", ignore_errors=True)
-        shutil.rmtree(self._folder / "images", ignore_errors=True)
+        self._remove_folders()
         self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True, limit=0))
         self._machine = pods.Machine(
             api=self._api,
@@ -136,6 +142,7 @@ class Kubelet:
             network=self._network,
             shelf=programs.Shelf(self._images, self._folder / "images"),
             folder=self._folder,
+            memory=self._memory,
             session=self._session,
             limits=self._limits,
         )
@@ -175,22 +182,38 @@ class Kubelet:
                         )
                     )
         self._machine = None
-        shutil.rmtree(self._folder / "pods", ignore_errors=True)
-        shutil.rmtree(self._folder / "images", ignore_errors=True)
+        self._remove_folders()
         await self._api.close()
         session, self._session = self._session, None
         if session is not None:
             await session.close()
 
-    async def rolled_out(self, namespace: str, name: str) -> None:
-        """Waits until a Deployment or StatefulSet has all of its newest pods ready. Give it a limit with `asyncio.timeout`."""
-        while True:
-            ticket = self._ticker.ticket()
-            found = [*self._mirror.of(workloads.DEPLOYMENTS), *self._mirror.of(workloads.STATEFUL_SETS)]
-            here = [one for one in found if (one["metadata"]["namespace"], one["metadata"]["name"]) == (namespace, name)]
-            if here and all(rollout.rolled_out(one) for one in here):
-                return
-            await ticket.wait()
+    async def rolled_out(self, namespace: str, name: str, *, within: float = 60.0) -> None:
+        """Waits until a Deployment or StatefulSet has its newest pods ready, and no others. Raises NotRolledOut."""
+        generation = await self._generation(namespace, name)
+        try:
+            async with asyncio.timeout(within):
+                while True:
+                    ticket = self._ticker.ticket()
+                    found = [*self._mirror.of(workloads.DEPLOYMENTS), *self._mirror.of(workloads.STATEFUL_SETS)]
+                    here = [one for one in found if (one["metadata"]["namespace"], one["metadata"]["name"]) == (namespace, name)]
+                    current = here and all(one["metadata"]["generation"] >= generation for one in here)
+                    if current and all(rollout.rolled_out(one) for one in here):
+                        return
+                    await ticket.wait()
+        except TimeoutError:
+            unready = [pod_status.complaint(pod) for pod in self._mirror.of(endpoints.PODS) if not pod_status.is_ready(pod)]
+            why = "; ".join(unready) or "no workload of this name has made pods"
+            logs = self._folder / "logs"
+            raise NotRolledOut(f"{namespace}/{name} is not rolled out after {within:g} s ({why}); look into {logs}") from None
+
+    async def _generation(self, namespace: str, name: str) -> int:
+        """Of the workload as the API has it now: the local copy may not have heard of the latest change yet."""
+        found = 0
+        for resource in (client.DEPLOYMENTS, node_client.STATEFUL_SETS):
+            with contextlib.suppress(errors.Missing):
+                found = int((await self._api.get(resource, namespace, name))["metadata"]["generation"])
+        return found
 
     async def until(self, holds: Callable[[tuple[Running, ...]], bool]) -> tuple[Running, ...]:
         """Waits until the pods are as wanted; looks after every change of the API. Give it a limit with `asyncio.timeout`."""
@@ -235,15 +258,17 @@ class Kubelet:
 
     async def _end(self, run: pods.PodRun, grace: float | None) -> None:
         """`grace` None: the API does not have it any more."""
-        try:
-            if grace is None:
-                await run.kill()
-            else:
-                await run.terminate(grace)
-        finally:
-            self._runs.pop(run.uid, None)
-            self._ends.pop(run.uid, None)
-            self._poke()  # if the API still has it, the next look removes it there
+        if grace is None:
+            await run.kill()
+        else:
+            await run.terminate(grace)
+        self._runs.pop(run.uid, None)
+        self._ends.pop(run.uid, None)
+        self._poke()  # if the API still has it, the next look removes it there
+
+    def _remove_folders(self) -> None:
+        for folder in (self._folder / "pods", self._memory / "pods", self._folder / "images"):
+            shutil.rmtree(folder, ignore_errors=True)
 
     async def _remove_pods(self) -> None:
         listed = await self._api.list(client.PODS, "")

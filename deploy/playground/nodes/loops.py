@@ -8,7 +8,7 @@ log = logging.getLogger("playground.nodes")
 
 
 class Loop:
-    """Runs `step` after each `poke`. A step that fails is told in the log and done again after a pause."""
+    """Runs `step` after each `poke`. A step that fails is told in the log, once, and done again after a pause."""
 
     def __init__(self, name: str, step: Callable[[], Awaitable[None]], *, again: float = 0.2) -> None:
         self._name = name
@@ -34,12 +34,17 @@ class Loop:
             await asyncio.gather(task, return_exceptions=True)
 
     async def _run(self) -> None:
+        complaint = ""
         while True:
             await self._poked.wait()
             self._poked.clear()
             try:
                 await self._step()
             except Exception as error:  # noqa: BLE001 one odd object must not stop the node for all others
-                log.warning("%s: %s: %s", self._name, type(error).__name__, error)
+                if str(error) != complaint:
+                    log.warning("%s: %s: %s", self._name, type(error).__name__, error)
+                complaint = str(error)
                 self._poked.set()
                 await asyncio.sleep(self._again)
+            else:
+                complaint = ""

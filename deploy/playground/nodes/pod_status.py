@@ -25,6 +25,14 @@ def is_leaving(pod: Json) -> bool:
     return bool(pod["metadata"].get("deletionTimestamp"))
 
 
+def complaint(pod: Json) -> str:
+    """Its name and why it is not ready, for people."""
+    conditions = (pod.get("status") or {}).get("conditions") or ()
+    why = next((one.get("message", "") for one in conditions if one["type"] == "Ready"), "it was not started yet")
+    restarts = sum(one.get("restartCount", 0) for one in (pod.get("status") or {}).get("containerStatuses") or ())
+    return f"{pod['metadata']['name']}: {why}" + (f", {restarts} restarts" if restarts else "")
+
+
 def ip(pod: Json) -> str:
     """Empty before it has one."""
     return str((pod.get("status") or {}).get("podIP") or "")

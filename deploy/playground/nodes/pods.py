@@ -41,6 +41,7 @@ class Machine:
     network: addresses.PodNetwork
     shelf: programs.Shelf
     folder: Path
+    memory: Path
     session: aiohttp.ClientSession
     limits: Limits
 
@@ -56,12 +57,14 @@ class PodRun:
         self.leaving = False
         self.containers: dict[str, containers.Container] = {}
         self._machine = machine
-        self._folder = machine.folder / "pods" / f"{self.namespace}_{self.name}_{self.uid[:8]}"
+        place = f"{self.namespace}_{self.name}_{self.uid[:8]}"
+        self._folder, self._memory = machine.folder / "pods" / place, machine.memory / "pods" / place
         # Containers and volumes need the address before the API has heard of it.
         self._pod: Json = {**pod, "status": {**(pod.get("status") or {}), "podIP": self.ip, "hostIP": "127.0.0.1"}}
         self._volumes = volumes.Volumes(
             self._pod,
             folder=self._folder / "volumes",
+            memory=self._memory / "volumes",
             claims=machine.folder / "claims",
             objects=machine.objects,
             api=machine.api,
@@ -90,14 +93,13 @@ class PodRun:
     async def kill(self) -> None:
         """Ends every process, gives the address back and removes the folder. The pod's object is left to the caller."""
         self.leaving = True
-        tasks, self._tasks = self._tasks, []
-        for task in tasks:
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(one.kill() for one in self.containers.values()))
-        if tasks:
-            self._machine.network.give_back(self.ip)
-            shutil.rmtree(self._folder, ignore_errors=True)
+        self._machine.network.give_back(self.ip)
+        for folder in {self._folder, self._memory}:
+            shutil.rmtree(folder, ignore_errors=True)
 
     async def _live(self) -> None:
         """Until cancelled: waits for what the pod needs, runs its containers, keeps its files fresh."""
@@ -189,6 +191,7 @@ class PodRun:
     async def _tell(self) -> None:
         """Writes the status whenever something changed, until the pod is gone from the API."""
         told: Json = {}
+        complaint = ""
         while True:
             await self._dirty.wait()
             self._dirty.clear()
@@ -203,8 +206,11 @@ class PodRun:
             except (errors.Missing, errors.Conflict):
                 return
             except errors.ClusterError as why:
-                log.warning("the status of pod %s/%s was not written: %s", self.namespace, self.name, why)
+                if not complaint:
+                    log.warning("the status of pod %s/%s is not written for now: %s", self.namespace, self.name, why)
+                complaint = str(why)
                 self._dirty.set()
                 await asyncio.sleep(_AGAIN)
             else:
                 self._pod["status"] = told = status
+                complaint = ""

@@ -18,11 +18,17 @@ Files = dict[str, tuple[bytes, int]]  # content and mode by path
 
 
 class Volumes:
-    """`folder`: of this pod. `claims`: for what outlives pods. Call `write` before the containers and on every change."""
+    """`folder`: of this pod, `memory`: its folder on tmpfs. `claims`: for what outlives pods.
 
-    def __init__(self, pod: Json, *, folder: Path, claims: Path, objects: ClusterObjects, api: node_client.NodeClient) -> None:
+    Call `write` before the containers and on every change.
+    """
+
+    def __init__(
+        self, pod: Json, *, folder: Path, memory: Path, claims: Path, objects: ClusterObjects, api: node_client.NodeClient
+    ) -> None:
         self._pod = pod
         self._folder = folder
+        self._memory = memory
         self._claims = claims
         self._objects = objects
         self._api = api
@@ -31,10 +37,10 @@ class Volumes:
 
     def folder(self, name: str) -> Path:
         """Where a volume of the pod is."""
-        for volume in self._pod["spec"].get("volumes") or ():
-            if volume["name"] == name and "persistentVolumeClaim" in volume:
-                return self._claims / str(self._pod["metadata"]["namespace"]) / str(volume["persistentVolumeClaim"]["claimName"])
-        return self._folder / name
+        volume: Json = next((one for one in self._pod["spec"].get("volumes") or () if one["name"] == name), {})
+        if "persistentVolumeClaim" in volume:
+            return self._claims / str(self._pod["metadata"]["namespace"]) / str(volume["persistentVolumeClaim"]["claimName"])
+        return (self._memory if (volume.get("emptyDir") or {}).get("medium") == "Memory" else self._folder) / name
 
     def mounts(self, container: Json) -> dict[str, Path]:
         """The folder behind each mountPath of a container, that of the service account included where it is mounted by itself."""

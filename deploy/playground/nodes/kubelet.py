@@ -262,9 +262,11 @@ class Kubelet:
             await run.kill()
         else:
             await run.terminate(grace)
+            with contextlib.suppress(errors.ClusterError):  # the API is away: a later look finds it leaving, and removes it
+                await self._remove({"metadata": {"namespace": run.namespace, "name": run.name, "uid": run.uid}})
         self._runs.pop(run.uid, None)
         self._ends.pop(run.uid, None)
-        self._poke()  # if the API still has it, the next look removes it there
+        self._poke()
 
     def _remove_folders(self) -> None:
         for folder in (self._folder / "pods", self._memory / "pods", self._folder / "images"):

@@ -1,6 +1,7 @@
 """The Bolt app and everything around it that speaks to Slack, put together. `bot.wiring` calls this and nothing else here."""
 
 import logging
+import secrets
 from typing import Any, Self
 
 from slack_bolt.app.async_app import AsyncApp
@@ -24,7 +25,10 @@ from bot.slack import (
 from bot.slack.words import Words
 from handlers import kubectl, ports, tasks
 
-NO_SECRET = "not used in Socket Mode"  # noqa: S105 - Bolt demands one, and verifies nothing where nothing comes in by HTTP
+NO_SECRET = (
+    "Slack cannot be used: slack.mode is http and there is no signing secret, so that anybody could pose as Slack; "  # noqa: S105
+    "set SLACK_SIGNING_SECRET to the one on the app's page."
+)
 
 
 def open_poster(
@@ -99,13 +103,18 @@ def _bolt(client: AsyncWebClient, identity: web_client.Identity, chosen: setting
             bot_token=client.token,
         )
 
+    secret = chosen.signing_secret.get_secret_value()
+    if not secret:
+        if chosen.mode == "http":
+            raise web_client.NotUsable(NO_SECRET)
+        secret = secrets.token_hex(32)  # Bolt demands one; in Socket Mode nothing is signed, and nobody can guess this
     bare = AsyncWebClient(base_url=client.base_url, timeout=web_client.SECONDS)  # the listeners use a client of their own
     return AsyncApp(
         name="ferry",
         logger=logging.getLogger("slack_bolt.ferry"),
         client=bare,
         authorize=known,
-        signing_secret=chosen.signing_secret.get_secret_value() or NO_SECRET,
+        signing_secret=secret,
         process_before_response=False,
     )
 

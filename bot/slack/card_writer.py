@@ -1,5 +1,6 @@
 """Writes one operation's card and its thread: posted once, then updated, the newest state only, never too often."""
 
+import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
@@ -41,6 +42,7 @@ class Pace:
         self._clock = clock
         self._least = least
         self._written: dict[str, float] = {}
+        self.hurry = asyncio.Event()  # set: no pauses, everything is about to end
 
     def wrote(self, operation_id: str) -> None:
         now = self._clock.monotonic()
@@ -48,8 +50,14 @@ class Pace:
 
     async def wait(self, operation_id: str) -> None:
         last = self._written.get(operation_id)
-        if last is not None and (seconds := last + self.spacing - self._clock.monotonic()) > 0:
-            await self._clock.sleep(seconds)
+        if last is None or self.hurry.is_set() or (seconds := last + self.spacing - self._clock.monotonic()) <= 0:
+            return
+        either = {asyncio.ensure_future(self._clock.sleep(seconds)), asyncio.ensure_future(self.hurry.wait())}
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in either:
+                one.cancel()
 
     @property
     def spacing(self) -> float:

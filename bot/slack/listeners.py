@@ -36,6 +36,7 @@ class Listeners:
         except parsing.UsageError as error:
             shown = answer_cards.usage_card(error, self._desk.words_for(origin.user))
             await ack(text=shown.text, blocks=shown.blocks)
+            self._work.start(self._desk.mistyped(error, origin), name="mistyped")
             return
         await ack()
         self._work.start(self._desk.typed(asked, origin), name="command")

@@ -1,5 +1,6 @@
 """Where a request of Slack came from, read out of its payload. Pure; who somebody is and may do is `people`'s business."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -39,9 +40,10 @@ class Origin:
 
 def of_command(body: Payload) -> Origin:
     user = str(body.get("user_id", ""))
-    # A trigger id is a capability for seconds, not for a log: only its end, which tells requests apart, becomes the id.
+    # A trigger id is a capability, if only for seconds: its digest tells requests apart as well.
+    digest = hashlib.sha256(str(body.get("trigger_id", "")).encode()).hexdigest()
     return Origin(
-        id=f"slack-command:{user}:{str(body.get('trigger_id', ''))[-40:]}",
+        id=f"slack-command:{user}:{digest[:24]}",
         user=user,
         team=str(body.get("team_id", "")),
         channel=str(body.get("channel_id", "")),

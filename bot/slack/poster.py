@@ -68,11 +68,16 @@ class Poster:
         """In the first channel, mentioning whoever must act."""
         self._start(self._page(service, sentence), "a call for people")
 
-    async def drain(self, limit: float) -> bool:
-        """At most `limit` seconds until all is said; what is left then is dropped. False: something was."""
-        waiting = {*self._writing.values(), *self._saying}
-        if waiting:
+    async def drain(self, limit: float, *, hurry: bool = True) -> bool:
+        """At most `limit` seconds until all is said; what is left then is dropped. False: something was.
+
+        `hurry`: without the pauses between updates, for the end of the process.
+        """
+        if hurry:
+            self._pace.hurry.set()
+        if waiting := {*self._writing.values(), *self._saying}:
             await asyncio.wait(waiting, timeout=limit)
+        self._pace.hurry.clear()
         left = [task for task in (*self._writing.values(), *self._saying) if not task.done()]
         for task in left:
             task.cancel()

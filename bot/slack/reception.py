@@ -65,10 +65,15 @@ class Reception:
         except parsing.UsageError as error:
             if await self._first_time(origin.id):
                 await self._private.answer(origin, answer_cards.usage_card(error, self.words_for(origin.user)))
+                await self.mistyped(error, origin)
             return
         # A hold is one however often it is ordered, so it waits for nobody's memory.
         if self._new_here(origin.id) and (commands.lowers(asked) or await self._first_anywhere(origin.id)):
             await self.typed(asked, origin)
+
+    async def mistyped(self, error: parsing.UsageError, origin: origins.Origin) -> None:
+        """Whoever typed it has their answer; what remains is that it was tried."""
+        await self._refused(f"typed what is no command: {error.sentence}", origin)
 
     async def pressed(self, action_id: object, value: object, origin: origins.Origin) -> None:
         async def carried_out() -> Shown | None:
@@ -113,7 +118,7 @@ class Reception:
     async def how_to(self, origin: origins.Origin) -> None:
         """The global shortcut: how a shift is asked for."""
         told = self.words_for(origin.user)
-        title = card_parts.plain_text(told.plain("details.title"), 24)
+        title = card_parts.plain_text("Ferry", 24)
         close = card_parts.plain_text(told.plain("dialog.close"), 24)
         blocks = answer_cards.help_card(told).blocks
         await self._private.open_view(origin, {"type": "modal", "title": title, "close": close, "blocks": blocks})
@@ -141,10 +146,12 @@ class Reception:
             await self._private.answer(origin, shown)
 
     async def _not_ours(self, sentence: str, origin: origins.Origin) -> Shown:
-        who = f"slack:{origin.team}/{origin.user}"
-        said = "pressed a button whose value Ferry did not make"
-        await self._behind.audit.record(effects.AuditEvent(effects.EventKind.REFUSED, who, "", "", said, messages.Source.SLACK))
+        await self._refused("pressed a button whose value Ferry did not make", origin)
         return answer_cards.sentence_card(sentence, self.words_for(origin.user))
+
+    async def _refused(self, tried: str, origin: origins.Origin) -> None:
+        who = f"slack:{origin.team}/{origin.user}"
+        await self._behind.audit.record(effects.AuditEvent(effects.EventKind.REFUSED, who, "", "", tried, messages.Source.SLACK))
 
     async def _first_time(self, event: str) -> bool:
         return self._new_here(event) and await self._first_anywhere(event)

@@ -10,7 +10,6 @@ from bot.slack import web_client
 from bot.slack.app import SlackApp
 
 PING_SECONDS = 5.0
-SILENT_SECONDS = 60.0  # pings and pongs pass every few seconds, so this is a connection that only seems to stand
 _log = structlog.get_logger("ferry.slack")
 
 

@@ -112,7 +112,7 @@ async def test_fifty_forms_at_once_are_one_message_that_shows_the_newest(bench: 
 async def test_forms_that_come_one_after_another_are_updates_with_a_pause_between(bench: Bench) -> None:
     for number in range(1, 6):
         await bench.poster.show(operation(revision=number, because=f"step {number}"))
-        assert await bench.poster.drain(10)
+        assert await bench.poster.drain(10, hurry=False)
     assert (bench.calls("chat.postMessage"), bench.calls("chat.update")) == (1, 4)
     assert len(bench.time.waits) == 4
     assert all(wait > 0.9 for wait in bench.time.waits)
@@ -122,7 +122,7 @@ async def test_the_pause_grows_with_the_number_of_cards_so_that_all_stay_below_s
     for revision in (1, 2, 3):
         for number in range(40):
             await bench.poster.show(done(number, revision=revision))
-        assert await bench.poster.drain(30)
+        assert await bench.poster.drain(30, hurry=False)
     assert [message.revision for message in bench.posted()] == [2] * 40
     assert max(bench.time.waits) > 40
     assert not [call for call in bench.slack.calls if call.method == "chat.update" and call.status == 429]
@@ -254,6 +254,14 @@ async def test_a_call_for_people_mentions_them(bench: Bench) -> None:
     await bench.poster.page("shop", "it does not converge")
     assert await bench.poster.drain(10)
     assert bench.posted()[0].text == f"<@{people.U_BOB}> shop: it does not converge"
+
+
+async def test_at_the_end_nothing_pauses(bench: Bench) -> None:
+    for revision in (1, 2, 3):
+        await bench.poster.show(done(revision=revision))
+        assert await bench.poster.drain(10)
+    assert bench.calls("chat.update") == 2
+    assert bench.time.waits == []
 
 
 async def test_what_cannot_be_said_in_time_is_dropped_at_the_end(bench: Bench) -> None:

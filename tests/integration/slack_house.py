@@ -190,7 +190,7 @@ async def house(*, mode: str, deadline: float = 3.0, **changes: Any) -> AsyncIte
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     address = f"http://127.0.0.1:{runner.addresses[0][1]}/slack/events"
     try:
-        async with SlackStandIn(request_url=address, deadline=deadline) as slack, _app(slack, **changes) as made:
+        async with SlackStandIn(request_url=address, deadline=deadline) as slack, _app(slack, mode=mode, **changes) as made:
             made.http = entrance.behind = http_mode.HttpMode(made.app.app)
             yield made
     finally:

@@ -112,6 +112,7 @@ async def test_what_is_no_command_is_answered_to_the_asker_with_what_to_type(hou
     outcome = await house.slack.driver.command(people.U_ANN, f"/migrate {typed}")
     assert says in outcome.text
     assert "/migrate" in outcome.text
+    await house.slack.driver.wait_for(lambda: [event.who for event in house.audit.events] == [ANN])
     assert house.front.heard == []
     assert house.slack.driver.messages() == []
 

@@ -50,7 +50,7 @@ class Blockers:
             sentences.append(blind)
         sentences += fleet_trouble(fleet, view.name)
         reported = only_reported(fleet, view)
-        await self._adopt(view.name, reported)
+        await adopt(self._world, view.name, reported)
         causes = {alert.cause for alert in alerts}
         still = tuple(hold.id for hold in view.holds if hold.cause and hold.cause in causes)
         return Against(tuple(_plain(one) for one in sentences), reported, still, fleets.highest_generation(fleet, view.name))
@@ -64,14 +64,16 @@ class Blockers:
             return str(error)
         return tuple({alert.cause: alert for some in found for alert in some}.values())
 
-    async def _adopt(self, service: str, reported: tuple[str, ...]) -> None:
-        for hold_id in reported:
-            now = self._world.clock.now().isoformat(timespec="seconds")
-            hold = model.Hold(service, hold_id, reason="an agent holds it; adopted", by="ferry", since=now)
-            try:
-                await self._world.holds.adopt(hold)
-            except cluster_errors.ClusterError:
-                return  # it counts as reported all the same, and is tried again before the next raise
+
+async def adopt(world: outside.Outside, service: str, reported: tuple[str, ...]) -> None:
+    """Writes down what only agents hold; a key that stands already keeps its own words."""
+    for hold_id in reported:
+        now = world.clock.now().isoformat(timespec="seconds")
+        hold = model.Hold(service, hold_id, reason="a proxy holds it; adopted", by="ferry", since=now)
+        try:
+            await world.holds.adopt(hold)
+        except cluster_errors.ClusterError:
+            return  # it counts as reported all the same, and is tried again before the next raise
 
 
 def cluster_trouble(view: views.ClusterView, one: views.ServiceView) -> list[str]:

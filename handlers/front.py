@@ -16,6 +16,7 @@ from handlers import (
     fleets,
     guard,
     hold,
+    listening,
     loading,
     messages,
     outside,
@@ -87,6 +88,7 @@ class Front:
             loader=self._loader,
             dispatcher=self._dispatcher,
             exposures=exposures,
+            ears=listening.Listening(world, memory=memory, asked=asked, feed=self._feed),
             work=work,
         )
 
@@ -127,7 +129,11 @@ class Front:
             self._heard[message.id] = heard
             while len(self._heard) > _HEARD:
                 self._heard.popitem(last=False)
-        return await asyncio.shield(heard)  # who asked may hang up; what was begun is finished
+        try:
+            return await asyncio.shield(heard)  # who asked may hang up; what was begun is finished
+        except Exception:
+            self._heard.pop(message.id, None)  # it failed: another delivery may try again
+            raise
 
     async def hold(self, message: messages.PlaceHold) -> answers.Placed:
         """100% old, now, for one service or for all: written and pushed at once, whatever else is broken."""

@@ -6,15 +6,17 @@ resumed. It only ever tells the dispatcher; what it missed it sees again in the 
 
 import asyncio
 from dataclasses import dataclass
+from datetime import timedelta
 
 import structlog
 
-from handlers import dispatch, exposed, loading, messages, outside, remembered, tasks
+from handlers import dispatch, exposed, listening, loading, messages, outside, remembered, speaking, tasks
 from handlers.rules import approvals, migration
 from k8s import views
 
 _log = structlog.get_logger("ferry.guard")
 _SWEPT = 25  # services whose stored operation is looked at in one tick
+_TOLD_AGAIN = timedelta(minutes=10)  # after a start, cards of what was decided since are shown once more
 _LONGEST_PAUSE = 30.0  # seconds between two tries of what does not succeed
 
 
@@ -37,6 +39,7 @@ class Guard:
         loader: loading.Loader,
         dispatcher: dispatch.Dispatcher,
         exposures: exposed.FirstExposures,
+        ears: listening.Listening,
         work: tasks.Tasks,
     ) -> None:
         self._world = world
@@ -45,11 +48,13 @@ class Guard:
         self._loader = loader
         self._dispatcher = dispatcher
         self._exposures = exposures
+        self._listening = ears
         self._tasks = work
         self._fed: dict[str, _Fed] = {}
         self._holds: dict[str, frozenset[str]] = {}
         self._stalled: dict[str, tuple[int, float]] = {}  # by operation: revision, since when
         self._next = 0
+        self._listened = world.clock.monotonic()
         self._began = False
 
     async def run(self) -> None:
@@ -63,6 +68,7 @@ class Guard:
                 await asyncio.wait({change, tick}, return_when=asyncio.FIRST_COMPLETED)
                 if tick.done():
                     await self._sweep()
+                    self._listen()
             except Exception:  # noqa: BLE001  the guard outlives every fault, it is what settles holds
                 _log.exception("a round of the guard failed; the next one looks again")
                 await self._world.clock.sleep(self._limits.tick)
@@ -79,6 +85,11 @@ class Guard:
         for service, operation in (await self._loader.all_open()).items():
             if operation.phase in migration.RUNNING:
                 self._tasks.start(self._dispatcher.resume(service), name=f"resume {service}")
+        now = self._world.clock.now()
+        for service in self._world.cluster.view().services:
+            last = self._memory.last(service)
+            if last is not None and last.timeline and now - last.timeline[-1][0] < _TOLD_AGAIN:
+                await speaking.spoken(self._world.chat.show(last))  # the crash may have come just before its last word
 
     def _round(self) -> None:
         view = self._world.cluster.view()
@@ -103,11 +114,10 @@ class Guard:
             return messages.HoldsStand(id=f"guard/holds/{one.name}", at=now, service=one.name, holds=one.holds)
         if not ids and one.wish < in_force:
             return messages.WishLowered(id=f"guard/wish/{one.name}", at=now, service=one.name, weight=one.wish)
-        if operation is not None and operation.phase not in migration.RUNNING:
-            if approvals.expired(operation, self._memory.saw(now)):
+        if operation is not None:
+            waits = operation.phase not in migration.RUNNING
+            if (waits and approvals.expired(operation, self._memory.saw(now))) or loading.overtaken(operation, one):
                 return messages.TimePassed(id=f"guard/time/{operation.id}", at=now, service=one.name)
-            if loading.overtaken(operation, one):
-                return messages.TimePassed(id=f"guard/overtaken/{operation.id}", at=now, service=one.name)
         return None
 
     def _feed(self, message: messages.Message, one: views.ServiceView) -> None:
@@ -124,6 +134,13 @@ class Guard:
             pause = self._limits.tick
         self._fed[one.name] = _Fed(signature, now + pause, pause)
         self._dispatcher.feed(message)
+
+    def _listen(self) -> None:
+        """What the proxies know and the cluster does not, every few seconds."""
+        now = self._world.clock.monotonic()
+        if now - self._listened >= self._limits.listen and not self._tasks.runs("listen"):
+            self._listened = now
+            self._tasks.start(self._listening.listen(), key="listen")
 
     async def _sweep(self) -> None:
         """A few services each time: requests that another replica accepted, operations that nobody works on."""

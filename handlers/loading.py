@@ -167,8 +167,13 @@ def signed(view: views.ServiceView) -> migration.Operation | None:
 
 
 def overtaken(operation: migration.Operation, view: views.ServiceView) -> bool:
-    """Another record than its own came into force after it: what it was made from is gone."""
+    """Another record than its own came into force after it: what it was made from is gone.
+
+    A lowering that waits is judged when it is confirmed: what is still lower then is still wanted.
+    """
     record = view.record
+    if operation.plan.kind is migration.Kind.LOWER and operation.phase not in migration.RUNNING:
+        return False
     if record is None or record.operation in {operation.id, effects.revert_id(operation.id)}:
         return False
     return record.generation > max(operation.generation, operation.plan.generation)

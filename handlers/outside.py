@@ -27,7 +27,8 @@ class Limits:
     """Seconds. `converge`: until every proxy must serve a record; `hold`: until every proxy must serve a hold.
 
     `verify`: how long share, errors and latency are watched. `ask`: between two questions to the proxies. `tick`: between
-    two rounds of the guard. `order`: what a hold may take until it is answered.
+    two rounds of the guard. `order`: what a hold may take until it is answered. `listen`: between two times that the proxies
+    are asked what they hold on their own.
     """
 
     converge: float = 30.0
@@ -36,3 +37,4 @@ class Limits:
     ask: float = 0.25
     tick: float = 1.0
     order: float = 2.0
+    listen: float = 5.0

@@ -253,6 +253,22 @@ async def test_a_hand_edit_downwards_is_followed_by_the_record(world: World) -> 
     assert [one.weight for one in await world.front.history("shop")] == [5, 25]
 
 
+async def test_a_document_that_was_low_for_a_moment_only_proxies_saw_is_followed(world: World) -> None:
+    await world.raised(25)
+    for pod in world.agents.pods:
+        world.agents.memory[pod, "shop"] = protocol.see_wish(world.agents.memory[pod, "shop"], 5)
+    await world.until(lambda: (world.weight(), world.wish()) == (5, 5))
+    assert world.agents.served("shop") == [5, 5]
+
+
+async def test_a_latch_becomes_a_hold_that_is_settled_without_anybody_asking(world: World) -> None:
+    await world.raised(25)
+    world.agents.memory["proxy-1", "shop"] = protocol.push_hold(world.agents.memory["proxy-1", "shop"], "latch-1")
+    await world.until(lambda: world.standing() == ("hold.shop.latch-1",))
+    await world.settled()
+    assert world.agents.served("shop") == [0, 0]
+
+
 async def test_a_hand_edit_downwards_while_a_raise_runs_takes_it_back(world: World) -> None:
     await world.raised(25)
     world.agents.behind.add("proxy-2")

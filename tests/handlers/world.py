@@ -31,7 +31,7 @@ from tests.handlers import ports_in_memory
 NAMESPACE = "default"
 ANN = messages.Person("slack:T0/ANN", "Ann", approver=True)
 BOB = messages.Person("slack:T0/BOB", "Bob", approver=True)
-LIMITS = outside.Limits(converge=5.0, hold=5.0, verify=0.05, ask=0.01, tick=0.05)
+LIMITS = outside.Limits(converge=5.0, hold=5.0, verify=0.05, ask=0.01, tick=0.05, listen=0.05)
 NAMES = ("cart", "shop")
 
 
@@ -178,6 +178,7 @@ class Agents:
                 generation=memory.record.generation if memory.record else 0,
                 served=now.weight,
                 holds=now.held,
+                lowest_wish=memory.lowest_wish if memory.agreed else None,
                 because=now.because,
                 traffic=self.traffic.get(name, proxy_report.Traffic()),
             )

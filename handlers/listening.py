@@ -1,0 +1,39 @@
+"""What proxies know and the cluster does not: latches of their own, holds pushed while the API server was away, a document
+that was low for a moment. It is written down, so that it is seen, settled, and ended only by people.
+"""
+
+from handlers import blockers, fleets, hold, messages, outside, remembered
+from k8s import views
+
+
+class Listening:
+    def __init__(self, world: outside.Outside, *, memory: remembered.Remembered, asked: fleets.Fleets, feed: hold.Feed) -> None:
+        self._world = world
+        self._memory = memory
+        self._fleets = asked
+        self._feed = feed
+
+    async def listen(self) -> None:
+        """One round over all services."""
+        fleet = await self._fleets.ask()
+        view = self._world.cluster.view()
+        if not view.synced:
+            return
+        for name, one in view.services.items():
+            await blockers.adopt(self._world, name, blockers.only_reported(fleet, one))
+            lowest = lowest_wish(fleet, one)
+            if lowest is not None and self._memory.open(name) is None:
+                self._feed(
+                    messages.WishLowered(id=f"proxies/wish/{name}", at=self._world.clock.now(), service=name, weight=lowest)
+                )
+
+
+def lowest_wish(fleet: views.Fleet, one: views.ServiceView) -> int | None:
+    """The lowest that a proxy saw the document ask for under the record in force, if that is below the record."""
+    record = one.record
+    if record is None or record.finished:
+        return None
+    reports = (report.services[one.name] for report in fleet.reports if one.name in report.services)
+    seen = [each.lowest_wish for each in reports if each.lowest_wish is not None and each.generation == record.generation]
+    lowest = min(seen, default=record.exposure.weight)
+    return lowest if lowest < record.exposure.weight else None

@@ -15,6 +15,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as some
 
+from deploy.playground.kubernetes import failures, faults
 from deploy.playground.kubernetes import server as kubernetes
 from deploy.playground.nodes import (
     endpoints,
@@ -266,6 +267,24 @@ async def test_a_service_has_an_address_and_names_and_shares_connections_over_re
             await asyncio.sleep(0.02)
     with pytest.raises(aiohttp.ClientError):
         await asked(address, port=8123)
+
+
+async def test_where_the_api_refuses_loopback_addresses_slices_carry_the_pods_host_names(small: Small) -> None:
+    await small.says("x")
+    refusal = failures.ApiFailure(422, "Invalid", "endpoints[0].addresses[0]: may not be in the loopback range (127.0.0.0/8)")
+    small.cluster.faults.refuse(refusal, faults.Match(verb="create", resource="endpointslices"), times=1)
+    ports = [{"name": "http", "port": 8123, "targetPort": "http"}]
+    service = {"metadata": {"name": "page"}, "spec": {"selector": {"app": "page"}, "ports": ports}}
+    await small.api.create(node_client.SERVICES, HOME, service)
+    await small.api.create(client.DEPLOYMENTS, HOME, page())
+    (pod,) = await small.pods(1)
+    host = endpoints.pod_host(HOME, pod.address)
+    async with asyncio.timeout(20):
+        while small.dns.addresses(host) != (pod.address,):  # noqa: ASYNC110 a name server tells nobody
+            await asyncio.sleep(0.02)
+    (written,) = (await small.api.list(node_client.ENDPOINT_SLICES, HOME))["items"]
+    assert (written["addressType"], written["endpoints"][0]["addresses"]) == ("FQDN", [host])
+    assert (await asked(small.node.service_address(HOME, "page"), port=8123)).startswith(pod.name)
 
 
 async def test_a_stateful_set_keeps_names_and_claims(small: Small) -> None:

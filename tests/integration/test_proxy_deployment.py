@@ -25,7 +25,7 @@ INGRESSES = client.Resource("ingresses", "networking.k8s.io/v1")
 
 
 class Installed:
-    """A cluster with Ferry's proxy in it; the bot and its Redis are scaled to nothing."""
+    """A cluster with Ferry's proxy in it; the bot is scaled to nothing."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -68,8 +68,7 @@ class Installed:
 
     async def install(self) -> manifests.Applied:
         applied = await manifests.apply(self.node.api, BASE)
-        for kind, name in ((client.DEPLOYMENTS, "ferry-bot"), (node_client.STATEFUL_SETS, "ferry-redis")):
-            await self.node.api.patch(kind, HOME, name, {"spec": {"replicas": 0}})
+        await self.node.api.patch(client.DEPLOYMENTS, HOME, "ferry-bot", {"spec": {"replicas": 0}})
         return applied
 
     async def provide(self) -> None:
@@ -117,7 +116,7 @@ class Installed:
             client.CONFIG_MAPS, HOME, "migration-config", {"data": {"migration.yaml": self.document(weight)}}
         )
         async with asyncio.timeout(30):
-            for pod in self.node.running():
+            for pod in _proxies(self.node.running()):
                 while (await status(pod.address))["services"]["api"]["served"] != weight:  # noqa: ASYNC110 agents do not push
                     await asyncio.sleep(0.05)
 
@@ -156,6 +155,10 @@ def entry(service: str, port: int, *, annotations: dict[str, str] | None = None)
     return {"metadata": metadata, "spec": {"ingressClassName": "nginx", "rules": rules}}
 
 
+def _proxies(found: tuple[kubelet.Running, ...]) -> tuple[kubelet.Running, ...]:
+    return tuple(pod for pod in found if pod.name.startswith(PROXY))
+
+
 def gone(pid: int) -> bool:
     """Ended and waited for: not even a zombie."""
     return not Path(f"/proc/{pid}").exists()
@@ -181,7 +184,7 @@ async def test_two_proxies_wait_for_their_secrets_become_ready_and_are_replaced_
         raise AssertionError("nobody has made the agents' keys yet")
     await installed.provide()
     await installed.node.rolled_out(HOME, PROXY)
-    first = installed.node.running()
+    first = _proxies(installed.node.running())
     assert {pod.ready for pod in first} == {True}
     addresses_of = {pod.address for pod in first}
     assert len(addresses_of) == 2
@@ -195,7 +198,7 @@ async def test_two_proxies_wait_for_their_secrets_become_ready_and_are_replaced_
     async with asyncio.timeout(60):
         await installed.node.until(lambda now: first[0].name not in {pod.name for pod in now})
     await installed.node.rolled_out(HOME, PROXY)
-    second = installed.node.running()
+    second = _proxies(installed.node.running())
     assert first[1].name in {pod.name for pod in second}
     assert await installed.ready_addresses(PROXY) == {pod.address for pod in second}
     assert len(leaving) == 2
@@ -203,9 +206,9 @@ async def test_two_proxies_wait_for_their_secrets_become_ready_and_are_replaced_
 
     await installed.node.api.patch(client.DEPLOYMENTS, HOME, PROXY, {"spec": {"replicas": 1}}, subresource="scale")
     async with asyncio.timeout(60):
-        last = await installed.node.until(lambda now: len(now) == 1)
+        last = await installed.node.until(lambda now: len(_proxies(now)) == 1)
     await installed.node.rolled_out(HOME, PROXY)
-    processes = pids(last)
+    processes = pids(_proxies(last))
     await installed.node.stop()
     assert len(processes) == 2
     assert all(gone(pid) for pid in processes)
@@ -217,7 +220,7 @@ async def test_the_token_in_a_proxy_has_the_shipped_rights_and_no_more(installed
     await installed.install()
     await installed.provide()
     await installed.node.rolled_out(HOME, PROXY)
-    (token, *_) = (installed.folder / "node" / "pods").glob("*/volumes/api-access/token")
+    (token, _) = (installed.folder / "node" / "pods").glob("*/volumes/api-access/token")
     access = credentials.Explicit(installed.cluster.url, token=token.read_text())
     async with client.ClusterClient(access) as agent:
         assert (await agent.list(client.CONFIG_MAPS, HOME))["items"]
@@ -229,11 +232,28 @@ async def test_the_token_in_a_proxy_has_the_shipped_rights_and_no_more(installed
             raise AssertionError(f"the agent may list {refused.plural}")
 
 
+async def test_the_shipped_redis_is_reached_by_its_name_with_the_user_of_its_secret(installed: Installed) -> None:
+    await installed.install()
+    users = b"user default off\nuser ferry on >a-password ~* &* +@all\n"
+    secret = {"metadata": {"name": "ferry-redis"}, "data": {"users.acl": base64.b64encode(users).decode()}}
+    await installed.node.api.create(node_client.SECRETS, HOME, secret)
+    await installed.node.rolled_out(HOME, "ferry-redis")
+    async with asyncio.timeout(10):
+        while not installed.dns.addresses("ferry-redis.migration-system.svc"):  # noqa: ASYNC110 a name server tells nobody
+            await asyncio.sleep(0.02)
+    (address,) = installed.dns.addresses("ferry-redis.migration-system.svc")
+    reader, writer = await asyncio.open_connection(address, 6379)
+    writer.write(b"PING\r\nAUTH ferry a-password\r\nPING\r\n")
+    assert [(await reader.readline())[:7] for _ in range(3)] == [b"-NOAUTH", b"+OK\r\n", b"+PONG\r\n"]
+    writer.close()
+    await writer.wait_closed()
+
+
 async def test_a_rolling_restart_of_the_proxies_loses_no_request(installed: Installed) -> None:
     await installed.install()
     await installed.provide()
     await installed.migrated_app()
-    before = {pod.name for pod in installed.node.running()}
+    before = {pod.name for pod in _proxies(installed.node.running())}
     async with aiohttp.ClientSession() as session:
         assert {await installed.ask(session) for _ in range(20)} == {200}
         assert (installed.old.counts.total, installed.new.counts.total) == (20, 0)
@@ -250,4 +270,4 @@ async def test_a_rolling_restart_of_the_proxies_loses_no_request(installed: Inst
         await restarted
         assert set(seen) == {200}
     assert len(seen) > 20
-    assert not before & {pod.name for pod in installed.node.running() if not pod.leaving}
+    assert not before & {pod.name for pod in _proxies(installed.node.running()) if not pod.leaving}

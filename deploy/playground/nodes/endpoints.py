@@ -1,4 +1,8 @@
-"""EndpointSlices for Services with a selector: the addresses of their pods, and which of them are ready."""
+"""EndpointSlices for Services with a selector: the addresses of their pods, and which of them are ready.
+
+A real API server refuses loopback addresses in slices, and those are all that pods have here. Then the slices carry names
+instead (address type FQDN), those that a cluster's DNS has for every pod: `127-1-2-3.NAMESPACE.pod.cluster.local`.
+"""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -25,6 +29,7 @@ class Endpoints:
     def __init__(self, api: node_client.NodeClient, mirror: cluster_mirror.ClusterMirror) -> None:
         self._api = api
         self._mirror = mirror
+        self._by_name = False  # the API was found to refuse loopback addresses
 
     async def step(self) -> None:
         """Raises errors.ClusterError."""
@@ -32,7 +37,7 @@ class Endpoints:
         wanted = {
             (item["metadata"]["namespace"], item["metadata"]["name"]): item
             for service in self._mirror.of(SERVICES)
-            for item in slices(service, pods)
+            for item in slices(service, pods, by_name=self._by_name)
         }
         have = {(item["metadata"]["namespace"], item["metadata"]["name"]): item for item in self._mirror.of(SLICES) if ours(item)}
         for place, item in wanted.items():
@@ -53,6 +58,9 @@ class Endpoints:
     async def _create(self, item: Json) -> None:
         try:
             await self._api.create(node_client.ENDPOINT_SLICES, item["metadata"]["namespace"], item)
+        except errors.Invalid as error:
+            self._by_name = self._by_name or "loopback" in str(error)
+            raise  # a failed step is done again, then with names
         except errors.Conflict:
             return  # the mirror has not heard of it yet; its event brings the next step
 
@@ -69,7 +77,17 @@ def ours(item: Json) -> bool:
     return (item["metadata"].get("labels") or {}).get(MANAGED_BY) == MANAGER
 
 
-def slices(service: Json, pods: Iterable[Json]) -> list[Json]:
+def pod_host(namespace: str, address: str) -> str:
+    """The name that DNS has for a pod's address."""
+    return f"{address.replace('.', '-')}.{namespace}.pod.cluster.local"
+
+
+def address_of(endpoint: str) -> str:
+    """The address behind what a slice says: a pod's host name has it in its first part."""
+    return endpoint.partition(".")[0].replace("-", ".") if endpoint.endswith(".pod.cluster.local") else endpoint
+
+
+def slices(service: Json, pods: Iterable[Json], *, by_name: bool = False) -> list[Json]:
     """What a Service should have: one slice for each set of port numbers its pods resolve to."""
     spec, metadata = service["spec"], service["metadata"]
     selector = spec.get("selector")
@@ -86,11 +104,15 @@ def slices(service: Json, pods: Iterable[Json]) -> list[Json]:
             chosen.setdefault(key, (ports, []))[1].append(
                 _endpoint(pod, publish=bool(spec.get("publishNotReadyAddresses")), namespace=metadata["namespace"])
             )
-    return [_slice(service, key, ports, found) for key, (ports, found) in chosen.items()]
+    return [_slice(service, ports, found, by_name=by_name) for ports, found in chosen.values()]
 
 
-def _slice(service: Json, key: bytes, ports: list[Json], found: list[Json]) -> Json:
+def _slice(service: Json, ports: list[Json], found: list[Json], *, by_name: bool) -> Json:
     metadata = service["metadata"]
+    if by_name:
+        found = [{**one, "addresses": [pod_host(metadata["namespace"], each) for each in one["addresses"]]} for one in found]
+    kind = "FQDN" if by_name else "IPv4"
+    key = orjson.dumps([kind, ports])  # the type of a slice cannot change
     owner = {"apiVersion": "v1", "kind": "Service", "name": metadata["name"], "uid": metadata["uid"]}
     return {
         "apiVersion": "discovery.k8s.io/v1",
@@ -101,7 +123,7 @@ def _slice(service: Json, key: bytes, ports: list[Json], found: list[Json]) -> J
             "labels": {**(metadata.get("labels") or {}), SERVICE_NAME: metadata["name"], MANAGED_BY: MANAGER},
             "ownerReferences": [{**owner, "controller": True, "blockOwnerDeletion": True}],
         },
-        "addressType": "IPv4",
+        "addressType": kind,
         "endpoints": found,
         "ports": ports,
     }

@@ -82,6 +82,9 @@ class ServiceProxy:
                 answer = list(self._names.addresses(service["spec"]["externalName"]))
             else:
                 answer = sorted({address for address, _ in _ready(found, None)})
+            for host in _pod_hosts(found):
+                self._names.put(host, [endpoints.address_of(host)])
+                named.add(host)
             for name in _spelled(*place):
                 self._names.put(name, answer)
                 named.add(name)
@@ -150,7 +153,7 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 def _ready(slices: list[Json], port_name: str | None) -> list[tuple[str, int]]:
     """Address and port of every endpoint that takes traffic. `port_name` None: the address alone counts."""
     return [
-        (address, int(port["port"]) if port else 0)
+        (endpoints.address_of(address), int(port["port"]) if port else 0)
         for item in slices
         for port in (
             [{}] if port_name is None else [one for one in item.get("ports") or () if (one.get("name") or "") == port_name]
@@ -159,6 +162,12 @@ def _ready(slices: list[Json], port_name: str | None) -> list[tuple[str, int]]:
         if (endpoint.get("conditions") or {}).get("ready") is not False
         for address in endpoint["addresses"]
     ]
+
+
+def _pod_hosts(slices: list[Json]) -> set[str]:
+    """The host names of pods that stand in slices instead of addresses."""
+    said = {address for item in slices for endpoint in item.get("endpoints") or () for address in endpoint["addresses"]}
+    return {address for address in said if endpoints.address_of(address) != address}
 
 
 def _has_address(service: Json) -> bool:

@@ -93,7 +93,7 @@ class Kubelet:
             loops.Loop("pods", self._follow_pods),
             loops.Loop("workloads", self._workloads.step),
             loops.Loop("endpoints", self._endpoints.step),
-            loops.Loop("services", self._proxy.step),
+            loops.Loop("services", self._follow_services),
             loops.Loop("root ca", self._publish_ca),
         )
         self._session: aiohttp.ClientSession | None = None
@@ -216,7 +216,10 @@ class Kubelet:
         return found
 
     async def until(self, holds: Callable[[tuple[Running, ...]], bool]) -> tuple[Running, ...]:
-        """Waits until the pods are as wanted; looks after every change of the API. Give it a limit with `asyncio.timeout`."""
+        """Waits until the pods are as wanted; looks after every change of the API, and when Services have followed it.
+
+        Give it a limit with `asyncio.timeout`.
+        """
         while True:
             ticket = self._ticker.ticket()
             found = self.running()
@@ -255,6 +258,10 @@ class Kubelet:
         for uid in self._runs.keys() - ours.keys():
             if uid not in self._ends:
                 self._ends[uid] = asyncio.create_task(self._end(self._runs[uid], None))
+
+    async def _follow_services(self) -> None:
+        await self._proxy.step()
+        self._ticker.tick()  # `service_address` may answer now
 
     async def _end(self, run: pods.PodRun, grace: float | None) -> None:
         """`grace` None: the API does not have it any more."""

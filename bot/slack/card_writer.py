@@ -120,23 +120,26 @@ class CardWriter:
             await (self._post() if self._card is None else self._update(self._card))
         except outgoing.SaidNo as no:
             if self._card is not None and no.word in GONE:
-                _log.warning("the card is gone; it is posted anew", operation=self._id, why=str(no))
-                self._card = None
-                self._newest = self._newest or self._shown
-                await self._post_anew()
-                return
-            self._give_up(no)
+                await self._lost(self._card, no)
+            else:
+                self._give_up(no)
 
-    async def _post_anew(self) -> None:
+    async def _lost(self, gone: migration.Card, no: outgoing.SaidNo) -> None:
+        """Another replica may have posted it anew meanwhile: then that one is the card."""
+        self._newest = self._newest or self._shown
+        self._card = await self._cards.find(self._id)
+        if self._card is not None and self._card != gone:
+            return
+        _log.warning("the card is gone; it is posted anew", operation=self._id, why=str(no))
+        self._card = None
         try:
             await self._post()
-        except outgoing.SaidNo as no:
-            self._give_up(no)
+        except outgoing.SaidNo as again:
+            self._give_up(again)
 
     def _give_up(self, no: outgoing.SaidNo) -> None:
-        _log.error(
-            "the card cannot be shown; invite Ferry to the channel or correct slack.channel", operation=self._id, why=str(no)
-        )
+        what = "the card cannot be shown; see slack.channel, whether Ferry was invited there, and its token"
+        _log.error(what, operation=self._id, why=str(no))
         self._newest, self._given_up = None, True
 
     async def _post(self) -> None:

@@ -80,11 +80,10 @@ class Clicks:
         return answer_cards.answer_card(answer, by.words)
 
     async def _open(self, view: card_parts.Block, by: Asking) -> Shown | None:
-        if not await self._private.open_view(by.origin, view):
+        if not (why := await self._private.open_view(by.origin, view)):
             return None
-        return answer_cards.sentence_card(
-            "Slack did not open the window (it was too late for that click); press again.", by.words
-        )
+        because = "it was too late for that click" if why.endswith("_trigger_id") else why
+        return answer_cards.sentence_card(f"Slack did not open the window ({because}); press again.", by.words)
 
     async def _is_its_card(self, operation: migration.Operation, origin: origins.Origin) -> bool:
         card = await self._behind.cards.find(operation.id)

@@ -61,11 +61,17 @@ class Outgoing:
         wait = self._first_wait
         while True:
             await self._paused()
+            made = dict(body())
             try:
-                answer = await self._client.api_call(method, json=dict(body()))
+                answer = await self._client.api_call(method, json=made)
             except SlackApiError as error:
                 wait = self._after_refusal(method, error, wait)
-            except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            except (
+                TimeoutError,
+                aiohttp.ClientError,
+                OSError,
+                AttributeError,
+            ) as error:  # the last: an answer that is plain text
                 _log.warning("Slack cannot be reached; trying again", method=method, why=str(error) or type(error).__name__)
                 self._pause(wait)
                 wait = self._longer(wait)

@@ -13,6 +13,7 @@ from bot.slack import block_limits, card_parts, origins, web_client
 
 _log = structlog.get_logger("ferry.slack")
 FAILURES = (SlackApiError, aiohttp.ClientError, OSError, asyncio.TimeoutError)
+REFUSED_FORMS = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long"})
 
 
 class Replies:
@@ -21,22 +22,34 @@ class Replies:
 
     async def answer(self, origin: origins.Origin, shown: card_parts.Shown) -> None:
         """To whoever asked. By the response URL where there is one: it works even where Ferry is no member."""
-        if origin.response_url and await self._respond(origin.response_url, shown):
-            return
+        for form in (shown, _plain(shown)):
+            if origin.response_url and await self._respond(origin.response_url, form):
+                return
         await self.whisper(origin.user, origin.channel, origin.thread, shown)
 
     async def whisper(self, user: str, channel: str, thread: str, shown: card_parts.Shown) -> None:
         """Only this person sees it; with no channel, or in their own conversation with Ferry, it is an ordinary message."""
-        try:
-            if channel and not channel.startswith("D"):
-                body: dict[str, Any] = {"channel": channel, "user": user, "text": shown.text, "blocks": shown.blocks}
-                await self._client.api_call("chat.postEphemeral", json=body | ({"thread_ts": thread} if thread else {}))
+        why = ""
+        for form in (shown, _plain(shown)):
+            try:
+                await self._whisper(user, channel, thread, form)
+            except FAILURES as error:
+                why = _why(error)
+            else:
                 return
+            if why not in REFUSED_FORMS:
+                break
+        _log.warning("an answer did not reach the person", user=user, channel=channel, why=why)
+
+    async def _whisper(self, user: str, channel: str, thread: str, shown: card_parts.Shown) -> None:
+        said: dict[str, Any] = {"text": shown.text, "blocks": shown.blocks} | ({"thread_ts": thread} if thread else {})
+        if channel and not channel.startswith("D"):
+            await self._client.api_call("chat.postEphemeral", json=said | {"channel": channel, "user": user})
+            return
+        if not channel:
             opened = await self._client.conversations_open(users=user)
-            place = (opened.get("channel") or {}).get("id", "")
-            await self._client.api_call("chat.postMessage", json={"channel": place, "text": shown.text, "blocks": shown.blocks})
-        except FAILURES as error:
-            _log.warning("an answer did not reach the person", user=user, channel=channel, why=_why(error))
+            channel = (opened.get("channel") or {}).get("id", "")
+        await self._client.api_call("chat.postMessage", json=said | {"channel": channel})
 
     async def open_view(self, origin: origins.Origin, view: block_limits.Block) -> str:
         """Within three seconds of the click. Slack's word for why not; empty: it is open."""
@@ -63,6 +76,11 @@ class Replies:
             _log.info("the response URL does not work", why=type(error).__name__)
             return False
         return answer.status_code == 200
+
+
+def _plain(shown: card_parts.Shown) -> card_parts.Shown:
+    """For when Slack refuses the card: its sentence."""
+    return card_parts.Shown(shown.text, [])
 
 
 def _why(error: BaseException) -> str:

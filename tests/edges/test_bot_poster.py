@@ -232,6 +232,26 @@ async def test_a_card_that_was_deleted_is_posted_anew_once(bench: Bench) -> None
     assert bench.calls("chat.postMessage") == 2
 
 
+async def test_a_card_that_another_replica_posted_anew_is_the_card(bench: Bench) -> None:
+    await bench.poster.show(operation())
+    assert await bench.poster.drain(10)
+    bench.slack.space.remove(bench.posted()[0])
+    other = bench.another()
+    await other.show(operation(revision=2))
+    assert await other.drain(10)
+    await bench.poster.show(done(revision=3))
+    assert await bench.poster.drain(10)
+    assert len(bench.posted()) == 1
+    assert "served everywhere" in bench.posted()[0].words
+
+
+async def test_an_answer_that_slack_refuses_is_said_plainly(bench: Bench) -> None:
+    odd = card_parts.Shown("the sentence", [{"type": "header", "text": {"type": "plain_text", "text": "x" * 200}}])
+    private = replies.Replies(web_client.open_client(bench.slack.api_url, bench.slack.bot_token))
+    await private.whisper(people.U_ANN, people.C_MIGRATION, "", odd)
+    assert [message.words for message in bench.slack.driver.ephemerals(people.U_ANN)] == ["the sentence"]
+
+
 async def test_a_channel_that_does_not_let_ferry_in_is_logged_and_given_up(bench: Bench) -> None:
     bench.poster._channels = (people.C_GENERAL,)
     await bench.poster.show(operation())

@@ -168,6 +168,13 @@ async def test_a_signed_body_that_means_nothing_does_nothing(http: House, body: 
     assert (http.front.heard, http.front.held) == ([], [])
 
 
+async def test_slacks_look_at_the_certificate_is_answered_and_does_nothing(http: House) -> None:
+    body = b"ssl_check=1&" + BODY
+    assert (await door(http).answer("POST", {}, body))[0] == 200
+    assert (await door(http).answer("POST", signed(body), body))[0] == 200
+    assert (http.front.heard, http.front.held) == ([], [])
+
+
 async def test_slacks_question_whether_the_address_is_ours_is_answered(http: House) -> None:
     asked = json.dumps({"type": "url_verification", "challenge": "c-123", "token": "t"}).encode()
     status, _, body = await door(http).answer("POST", signed(asked), asked)

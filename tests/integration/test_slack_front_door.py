@@ -294,17 +294,27 @@ async def test_a_decision_is_taken_only_on_the_operations_own_card(house: House)
     assert [event.operation for event in house.audit.events] == [house.front.of.operation.id if house.front.of.operation else ""]
 
 
-@pytest.mark.parametrize("value", ["op9|x|1", "", "svc1|shop", "op1|unknown-operation|1"])
-async def test_a_button_that_ferry_did_not_make_gets_a_kind_sentence(socket: House, value: str) -> None:
-    button = {"type": "button", "action_id": "ferry.approve", "text": {"type": "plain_text", "text": "Approve"}}
+@pytest.mark.parametrize(
+    ("action_id", "value"),
+    [
+        ("ferry.approve", "op9|x|1"),
+        ("ferry.approve", ""),
+        ("ferry.approve", "svc1|shop"),
+        ("ferry.approve", "op1|unknown-operation|1"),
+        ("ferry.hold", "svc1|shop;drop"),
+        ("ferry.of_an_older_version", "op1|a|1"),
+    ],
+)
+async def test_a_button_that_ferry_did_not_make_gets_a_kind_sentence(socket: House, action_id: str, value: str) -> None:
+    button = {"type": "button", "action_id": action_id, "text": {"type": "plain_text", "text": "Approve"}}
     button |= {"value": value} if value else {}
     posted = await socket.app.client.chat_postMessage(
         channel=people.C_MIGRATION, text="odd", blocks=[{"type": "actions", "elements": [button]}]
     )
     odd = await socket.slack.driver.wait_for(lambda: socket.slack.driver.find(people.C_MIGRATION, posted["ts"]))
-    assert (await socket.slack.driver.click(people.U_BOB, odd, "ferry.approve")).acknowledged
+    assert (await socket.slack.driver.click(people.U_BOB, odd, action_id)).acknowledged
     await told(socket, people.U_BOB, says="/migrate")
-    assert socket.front.heard == []
+    assert (socket.front.heard, socket.front.held) == ([], [])
 
 
 async def test_the_acknowledgement_waits_for_nothing(house: House) -> None:

@@ -110,6 +110,8 @@ def _seconds(tallies: dict[str, traffic.Tally]) -> core.Metric:
         for side in traffic.SIDES:
             timing = tallies[service].times[side]
             counts, total, buckets = list(timing.buckets), 0, []
+            if not any(counts):
+                continue  # fifteen lines for nothing, times a thousand services
             for bound, count in zip((*map(str, traffic.SECONDS), "+Inf"), counts, strict=True):
                 total += count
                 buckets.append((bound, total))

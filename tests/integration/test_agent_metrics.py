@@ -125,6 +125,8 @@ async def test_a_service_with_a_health_path_is_down_while_that_answers_5xx(proxy
 
 async def test_the_shipped_rules_find_every_metric_of_the_agent(proxy: OneProxy) -> None:
     await proxy.raised(50, expected=0)
+    await proxy.served(50)
+    await proxy.eventually(lambda report: report["services"]["api"]["traffic"]["answered_new"] > 0)
     await proxy.eventually_metric(("ferry_agent_new_cluster_up", "api"), 1)
     names = {name for name, *_ in await proxy.metrics()}
     wanted = set(re.findall(r"\b(ferry_(?:proxy|agent)_[a-z_]+)\b", RULES.read_text())) | OF_THE_BOT

@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: help setup test check pins clean
+.PHONY: help setup demo test check pins clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -20,6 +20,9 @@ $(STAMP): deploy/requirements-dev.txt pyproject.toml deploy/bootstrap.sh
 
 setup: $(STAMP)  ## .venv with pinned dependencies, and what the machine lacks (nginx, redis, prometheus, alertmanager, chromium)
 	@deploy/bootstrap.sh --quiet
+
+demo: setup  ## the whole of it on this machine, with a page that looks like Slack
+	@$(BIN)/ferry playground
 
 check: setup  ## format, lint, types, import order: seconds
 	@$(BIN)/ruff format --check --quiet .

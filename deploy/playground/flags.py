@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import yaml
-
-from deploy.playground import installation
+from deploy.playground import installation, kubeconfig
 
 STORIES = ("shift", "alert", "real-alert")
-SABOTAGES = {"shift": ("no-entry",), "alert": ("wrong-token",), "real-alert": ("nowhere",)}
+SABOTAGES = {"shift": ("no-entry",), "alert": ("frozen-agents", "wrong-token"), "real-alert": ("frozen-prometheus",)}
 _SLACK_WORDS = {
     "SLACK_BOT_TOKEN": "xoxb-…",
     "SLACK_APP_TOKEN": "xapp-…",
@@ -109,12 +107,9 @@ def _story(typed: Typed) -> None:
 
 def _cluster(path: Path, *, disposable: bool) -> None:
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-        contexts = {one["name"]: one["context"] for one in document["contexts"]}
-        clusters = {one["name"]: one["cluster"] for one in document["clusters"]}
-        server = str(clusters[contexts[document["current-context"]]["cluster"]]["server"])
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError) as error:
-        raise Refused(f"--kubeconfig {path} cannot be used ({type(error).__name__}); see that kubectl works with it") from None
+        server = kubeconfig.server(path)
+    except kubeconfig.Unusable as error:
+        raise Refused(f"--kubeconfig {path} cannot be used ({error}); see that kubectl works with it") from None
     if not disposable and not _on_loopback(urlsplit(server).hostname or ""):
         raise Refused(
             f"the cluster of --kubeconfig is {server}, not on this machine: the playground deletes and replaces objects there; "

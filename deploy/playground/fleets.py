@@ -1,6 +1,7 @@
 """All agents asked, again and again: what the page shows of the services, and the samples that stories are judged by."""
 
 import asyncio
+import itertools
 import time
 from collections import deque
 from typing import Protocol
@@ -9,6 +10,7 @@ from deploy.playground.stories import history
 from k8s import views
 
 _KEPT = 20_000
+_RECENT = 125.0  # seconds
 
 
 class Asks(Protocol):
@@ -38,6 +40,10 @@ class FleetWatch:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
+    def recent(self) -> list[history.Sample]:
+        """The samples of the last two minutes and a little."""
+        return list(itertools.islice(reversed(self.samples), round(_RECENT / self._every)))[::-1]
+
     def weight(self, service: str) -> int:
         """The most that any proxy serves of new."""
         return max((report.services[service].served for report in self.latest.reports if service in report.services), default=0)
@@ -45,11 +51,6 @@ class FleetWatch:
     def held(self, service: str) -> bool:
         """Whether any proxy knows a hold that stands."""
         return any(report.services[service].holds for report in self.latest.reports if service in report.services)
-
-    def saved(self, service: str) -> int:
-        """Requests that were meant for new and that the old cluster answered instead, since the proxies started."""
-        counted = [report.services[service].traffic for report in self.latest.reports if service in report.services]
-        return sum(max(0, one.new - one.answered_new) for one in counted if one is not None)
 
     async def _look(self) -> None:
         while True:

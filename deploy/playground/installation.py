@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -13,7 +14,8 @@ from deploy.playground.slack import people
 from k8s import client, signing
 
 BASE = Path(__file__).parents[1] / "kubernetes" / "base"
-_KINDS = {
+_MANIFEST = Path(__file__).parents[1] / "slack" / "manifest-socket.yaml"
+KINDS = {
     "Namespace": node_client.NAMESPACES,
     "Secret": node_client.SECRETS,
     "ConfigMap": client.CONFIG_MAPS,
@@ -63,6 +65,12 @@ class Surroundings:
     limits: Mapping[str, str]
 
 
+def slack_manifest() -> Mapping[str, Any]:
+    """What the shipped app manifest allows the bot in Slack."""
+    found: Mapping[str, Any] = yaml.safe_load(_MANIFEST.read_text(encoding="utf-8"))
+    return found
+
+
 async def prepare(api: client.ClusterClient, keys: Keys, around: Surroundings) -> None:
     """Everything the manifests refer to and do not contain. Raises errors.ClusterError."""
     for item in _beside(keys, around):
@@ -76,7 +84,7 @@ async def install(api: node_client.NodeClient) -> manifests.Applied:
 
 async def put(api: client.ClusterClient, item: objects.Json) -> None:
     """Applies one object, server-side."""
-    await manifests.apply_one(api, item, _KINDS[item["kind"]])
+    await manifests.apply_one(api, item, KINDS[item["kind"]])
 
 
 def _beside(keys: Keys, around: Surroundings) -> list[objects.Json]:

@@ -4,19 +4,17 @@ Everything lives in one temporary folder and on loopback. `stop` ends every proc
 """
 
 import asyncio
-import base64
 import contextlib
+import os
 import shutil
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
-
-import yaml
+from typing import Protocol
 
 from bot import cluster_access
-from deploy.playground import flags, fleets, installation, monitoring, objects
+from deploy.playground import flags, fleets, installation, kubeconfig, monitoring, objects
 from deploy.playground.kubernetes import server as kubernetes
 from deploy.playground.nodes import kubelet, manifests, node_client, programs
 from deploy.playground.slack import server as slack_server
@@ -38,6 +36,8 @@ from k8s import client, credentials, errors, proxies, signing
 Say = Callable[[str], None]
 READY_WITHIN = 90.0  # seconds
 STEADY_RPS = 60.0
+_LOOK_AGAIN = 0.2
+_MEMORY_NEEDED = 512 << 20  # bytes
 SHIPPED_LIMITS: Mapping[str, str] = {}  # of the bot's settings: nothing differs from what is shipped
 
 
@@ -52,6 +52,11 @@ class NotReady(RuntimeError):
     """The playground did not come up; the text says what was waited for and where to look."""
 
 
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
 def _quiet(_: str) -> None:
     return
 
@@ -59,7 +64,7 @@ def _quiet(_: str) -> None:
 class Playground:
     """`say` hears progress, one sentence each. `limits`: of the bot's settings, where a story wants others.
 
-    `panel`: makes what the page shows beside the conversation. `alert_path`: of the webhook, for a sabotage.
+    `panel`: makes what the page shows beside the conversation.
     """
 
     def __init__(
@@ -69,20 +74,18 @@ class Playground:
         say: Say = _quiet,
         limits: Mapping[str, str] = SHIPPED_LIMITS,
         panel: "Callable[[Playground], side_panel.SidePanel] | None" = None,
-        webhook_token: str = "",
-        alert_path: str = "/alerts/alertmanager",
     ) -> None:
         self.choices = choices or flags.Choices()
         self._say = say
         self._limits = limits
-        self._webhook_token = webhook_token
-        self._alert_path = alert_path
         self._undo = contextlib.AsyncExitStack()
         self._began = 0.0
         self.keys = installation.Keys()
         if self.choices.alert_token:
             self.keys = installation.Keys(alert_token=self.choices.alert_token)
-        self.folder = Path()
+        self.folder = self._pods_folder = Path()
+        self.flowing = False  # requests flow
+        self.watched = asyncio.Event()  # Alertmanager has the watchdog: the bot may raise
         self.network = addresses.PodNetwork()
         self.dns = names.NameServer()
         self.old: dict[str, backends.CountingBackend] = {}
@@ -90,7 +93,7 @@ class Playground:
         self.redis_url = self.choices.redis_url
         self.alertmanager: alertmanager.Alertmanager | None = None
         side = panel(self) if panel else None
-        self.slack = slack_server.SlackStandIn(port=self.choices.port, manifest=_manifest(), side=side)
+        self.slack = slack_server.SlackStandIn(port=self.choices.port, manifest=installation.slack_manifest(), side=side)
         self.authority: certificates.Authority
         self.new: new_cluster.NewCluster
         self.access: credentials.Credentials
@@ -116,7 +119,7 @@ class Playground:
     @property
     def webhook_url(self) -> str:
         """Where Alertmanager calls the bot: through its Service."""
-        return f"http://{self.kubelet.service_address(objects.NAMESPACE, 'ferry-bot')}:8080{self._alert_path}"
+        return f"http://{self.kubelet.service_address(objects.NAMESPACE, 'ferry-bot')}:8080/alerts/alertmanager"
 
     def client_of(self, apps: list[objects.App], *, rps: float = STEADY_RPS, connections: int = 8) -> traffic.Traffic:
         """Somebody who asks for these hosts where DNS still points: at the old cluster's ingress."""
@@ -129,7 +132,17 @@ class Playground:
 
     def logs(self) -> list[Path]:
         """What every process wrote."""
-        return sorted(self.folder.rglob("*.log"))
+        return sorted(path for folder in (self.folder, self._pods_folder) for path in folder.rglob("*.log"))
+
+    async def watched_within(self, seconds: float = READY_WITHIN) -> None:
+        """Waits until the watchdog is heard: before that the bot raises nothing. Raises NotReady."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self.watched.wait()
+        except TimeoutError:
+            raise NotReady(
+                f"Alertmanager did not get the watchdog within {seconds:g} s; see {self.folder / 'prometheus'}"
+            ) from None
 
     async def put(self, item: objects.Json) -> None:
         """Applies one object."""
@@ -166,8 +179,8 @@ class Playground:
 
     async def _world(self) -> None:
         """All that is no process of Ferry's: takes no time."""
-        self.folder = Path(tempfile.mkdtemp(prefix="ferry-playground-"))
-        self._undo.callback(shutil.rmtree, self.folder, ignore_errors=True)
+        self.folder = self._temporary(None)
+        self._pods_folder = self._temporary(_memory())
         self.network.start()
         self._undo.callback(self.network.stop)
         self.authority = certificates.Authority(self.folder / "ca")
@@ -185,6 +198,11 @@ class Playground:
         self.ingress = ingress.Ingress(url=self.access.url, token=token, api_tls=tls, resolve=self._resolve)
         await self._up(self.ingress)
         self._tell("the two clusters and Slack are up")
+
+    def _temporary(self, where: Path | None) -> Path:
+        folder = Path(tempfile.mkdtemp(prefix="ferry-playground-", dir=where))
+        self._undo.callback(shutil.rmtree, folder, ignore_errors=True)
+        return folder
 
     async def _cluster(self) -> credentials.Credentials:
         if self.choices.kubeconfig is not None:
@@ -229,7 +247,7 @@ class Playground:
             bot={"SLACK_API_URL": self._slack_access().api_url},
         )
         self.kubelet = kubelet.Kubelet(
-            self.access, network=self.network, folder=self.folder / "node", images=images, dns=self.dns, api_ca=self._api_ca()
+            self.access, network=self.network, folder=self._pods_folder, images=images, dns=self.dns, api_ca=self._api_ca()
         )
         await self._up(self.kubelet)
 
@@ -238,8 +256,8 @@ class Playground:
         fronts = [await self._front(name) for name in ("ferry-bot", objects.REDIS_FRONT)]
         self.redis_url = self.choices.redis_url or f"redis://ferry:{self.keys.redis_password}@{fronts[1]}:6379/0"
         if not self.choices.alertmanager_url:
-            token = self._webhook_token or self.keys.alert_token
-            self.alertmanager = monitoring.new_alertmanager(self.folder / "alertmanager", webhook=self.webhook_url, token=token)
+            folder = self.folder / "alertmanager"
+            self.alertmanager = monitoring.new_alertmanager(folder, webhook=self.webhook_url, token=self.keys.alert_token)
         around = installation.Surroundings(
             slack=self._slack_access(),
             redis_url=self.redis_url,
@@ -257,6 +275,8 @@ class Playground:
         self._undo.push_async_callback(asking.close)
         self.fleet = fleets.FleetWatch(asking)
         await self._up(self.fleet)
+        watching = asyncio.create_task(self._watch_the_watchdog())
+        self._undo.push_async_callback(_ended, watching)
 
     async def _ready(self) -> None:
         hosts = [app.old_host for app in objects.APPS]
@@ -267,27 +287,28 @@ class Playground:
                 self.ingress.until(lambda table: all(table.canary(host) for host in hosts)),
                 "the old cluster's ingress hands both hosts to the proxies",
             ),
-            self._noted(self._watchdog(), "Prometheus and Alertmanager watch"),
         )
         if self.choices.slack is None:
             await self.slack.driver.wait_for(lambda: self.slack.connections > 0, within=READY_WITHIN)
-        first, second = objects.APPS
-        self.traffic = self.client_of([first, first, first, second])
+        # The second service is only there to be left alone: the share of all requests is that of the first, as good as.
+        self.traffic = self.client_of([*[objects.FIRST] * 29, objects.SECOND])
         await self._up(self.traffic)
+        self.flowing = True
         self._tell("people are asking the old address: requests flow")
 
-    async def _watchdog(self) -> None:
-        while not await monitoring.fires(self.alertmanager_url, monitoring.WATCHDOG):
-            await asyncio.sleep(0.2)
+    async def _watch_the_watchdog(self) -> None:
+        while not await monitoring.fires(self.alertmanager_url, monitoring.WATCHDOG):  # noqa: ASYNC110 Alertmanager has no push for this
+            await asyncio.sleep(_LOOK_AGAIN)
+        self.watched.set()
+        self._tell("Prometheus and Alertmanager watch: more traffic may be asked for")
 
     async def _rolled_out(self, workload: str) -> None:
         await self.kubelet.rolled_out(objects.NAMESPACE, workload)
 
     async def _front(self, service: str) -> str:
         async with asyncio.timeout(10):
-            while not (address := self.kubelet.service_address(objects.NAMESPACE, service)):
-                await asyncio.sleep(0.02)
-        return address
+            await self.kubelet.until(lambda _: bool(self.kubelet.service_address(objects.NAMESPACE, service)))
+        return self.kubelet.service_address(objects.NAMESPACE, service)
 
     async def _resolve(self, host: str) -> list[str]:
         found = self.dns.addresses(host)
@@ -312,7 +333,7 @@ class Playground:
     def _api_ca(self) -> str:
         if self.cluster is not None:
             return self.authority.certificate.read_text()
-        return _authority(self.choices.kubeconfig) if self.choices.kubeconfig else ""
+        return kubeconfig.authority(self.choices.kubeconfig) if self.choices.kubeconfig else ""
 
     async def _up(self, *parts: Startable) -> None:
         """Starts them side by side; whatever began is stopped at the end, also when another one fails."""
@@ -338,21 +359,8 @@ class Playground:
         return f"the playground was not ready within {READY_WITHIN:g} s; pods: {', '.join(pods) or 'none'}\n" + "\n".join(tails)
 
 
-def _manifest() -> Mapping[str, Any]:
-    """What the shipped app manifest allows the bot in Slack."""
-    path = Path(__file__).parents[1] / "slack" / "manifest-socket.yaml"
-    found: Mapping[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return found
-
-
-def _authority(kubeconfig: Path) -> str:
-    """The PEM text that a kubeconfig's current cluster is trusted by; empty when the system's authorities are."""
-    document = yaml.safe_load(kubeconfig.read_text(encoding="utf-8"))
-    contexts = {one["name"]: one["context"] for one in document["contexts"]}
-    clusters = {one["name"]: one["cluster"] for one in document["clusters"]}
-    cluster = clusters[contexts[document["current-context"]]["cluster"]]
-    if "certificate-authority-data" in cluster:
-        return base64.b64decode(cluster["certificate-authority-data"]).decode()
-    if "certificate-authority" in cluster:
-        return (kubeconfig.parent / cluster["certificate-authority"]).read_text(encoding="utf-8")
-    return ""
+def _memory() -> Path | None:
+    """Where pods live: in memory, as their volumes ask for, because a proxy makes 5,000 files at its start. None: on disk."""
+    shm = Path("/dev/shm")  # noqa: S108 Linux' own tmpfs, and a fresh folder with a name of its own is made in it
+    roomy = shm.is_dir() and os.access(shm, os.W_OK) and shutil.disk_usage(shm).free > _MEMORY_NEEDED
+    return shm if roomy else None

@@ -114,7 +114,7 @@ def entry_service(app: App) -> str:
 
 
 def redis_front() -> Json:
-    """An address that stays, before the shipped Redis: the bot's process asks this machine's DNS, which knows no headless Service."""
+    """An address that stays, before the shipped Redis: the bot's process asks this machine's DNS, which knows no Service."""
     ports = [{"name": "redis", "port": 6379, "targetPort": "redis", "protocol": "TCP"}]
     selector = {"app.kubernetes.io/name": "ferry-redis"}
     return _object("v1", "Service", NAMESPACE, REDIS_FRONT, labels=_PART, spec={"selector": selector, "ports": ports})

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+Kind = Literal["toggle", "choice", "action"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Knob:
@@ -10,7 +12,7 @@ class Knob:
 
     id: str
     label: str
-    kind: Literal["toggle", "choice", "action"]
+    kind: Kind
     options: tuple[str, ...] = ()
     value: str = ""
     help: str = ""

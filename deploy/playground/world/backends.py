@@ -31,6 +31,7 @@ class Counts:
 
     total: int = 0
     failed: int = 0  # answered with 500 or above, reset, or left hanging, by a knob
+    first_failure: float | None = None  # monotonic seconds
     per_host: Counter[str] = field(default_factory=Counter)
     last: Arrival | None = None
     last_of: dict[str, Arrival] = field(default_factory=dict)  # the newest of each host
@@ -48,9 +49,16 @@ class Counts:
             self.buckets[bucket] = 0
         self.buckets[bucket] += 1
 
+    def fail(self) -> None:
+        """One more that a knob made fail."""
+        self.failed += 1
+        if self.first_failure is None:
+            self.first_failure = time.monotonic()
+
     def reset(self) -> None:
         """Forgets everything."""
         self.total = self.failed = 0
+        self.first_failure = None
         self.per_host.clear()
         self.last = None
         self.last_of.clear()
@@ -92,11 +100,11 @@ class Application:
         self.counts.add(Arrival(time.monotonic(), head.host, head.path, head.first))
         knobs = self.knobs
         if knobs.reset:
-            self.counts.failed += 1
+            self.counts.fail()
             writer.transport.abort()
             return False
         if knobs.hang:
-            self.counts.failed += 1
+            self.counts.fail()
             if not await self._hung(reader):
                 return False
         if head.lists("expect", "100-continue"):
@@ -106,7 +114,7 @@ class Application:
             await asyncio.sleep(knobs.delay)
         status = knobs.choose()
         if status >= 500:
-            self.counts.failed += 1
+            self.counts.fail()
         echo = {
             "side": self.side, "host": head.host, "method": head.first, "path": head.second,
             "headers": {name.lower(): value for name, value in head.fields},

@@ -1,0 +1,121 @@
+"""Persons in Slack, as a story needs them: they type, click and confirm, and the cluster says what became of it."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from bot.slack import buttons
+from deploy.playground import laptop, objects
+from deploy.playground.slack import people, records
+from handlers.rules import migration
+from k8s import client, errors, record_document
+
+T = TypeVar("T")
+ANN, BOB = people.U_ANN, people.U_BOB
+_LOOK_AGAIN = 0.02  # seconds
+_ANSWER = 15.0
+_END = 60.0
+
+
+class Stuck(Exception):
+    """The story cannot go on: somebody was refused, or nothing came. One sentence, and what Slack shows."""
+
+
+class Persons:
+    """Who acts is named by Slack's user id. Every wait has a limit, and ends in Stuck."""
+
+    def __init__(self, playground: laptop.Playground) -> None:
+        self._playground = playground
+        self._driver = playground.slack.driver
+
+    async def ask(self, user: str, text: str) -> records.Message:
+        """Types a command that asks for a change: its card, with the button Approve or Confirm."""
+        before = {message.ts for message in self._driver.messages()}
+        heard = len(self._driver.ephemerals(user))
+
+        def card() -> records.Message | None:
+            found = [message for message in self._driver.messages() if message.ts not in before and message.from_bot]
+            waiting = (buttons.Action.APPROVE, buttons.Action.CONFIRM)
+            return next((one for one in found if any(action in one.action_ids for action in waiting)), None)
+
+        outcome = await self._driver.command(user, text)
+        if not outcome.acknowledged:
+            raise Stuck(f"Slack got no answer to {text!r}: {outcome.error}")
+        try:
+            return await self._driver.wait_for(card, within=_ANSWER)
+        except TimeoutError:
+            said = [message.words for message in self._driver.ephemerals(user)[heard:]]
+            raise Stuck(f"{text!r} brought no card; it was answered with: {' / '.join(said) or 'nothing'}") from None
+
+    async def press(self, user: str, card: records.Message, action: buttons.Action) -> None:
+        """Clicks a button of the card as it stands now, and the dialog's confirm button where there is one."""
+        screen = await self._shown(card, action)
+        outcome = await self._driver.click(user, screen, action)
+        if not outcome.acknowledged:
+            raise Stuck(f"Slack got no answer to the button {action}: {outcome.error}")
+
+    async def refused(self, user: str, card: records.Message, action: buttons.Action) -> str:
+        """Clicks a button that is not for this person: what only they are told. Stuck if nothing is said."""
+        heard = len(self._driver.ephemerals(user))
+        await self.press(user, card, action)
+        await self._seen(lambda: len(self._driver.ephemerals(user)) > heard, f"a refusal of {action}")
+        return self._driver.ephemerals(user)[-1].words
+
+    async def approved_and_confirmed(self, card: records.Message, *, by: str = BOB, requester: str = ANN) -> str:
+        """Approve by another person, Confirm by the requester. The operation's id."""
+        operation = operation_of(card)
+        await self.press(by, card, buttons.Action.APPROVE)
+        await self.press(requester, card, buttons.Action.CONFIRM)
+        return operation
+
+    async def shift(self, service: str, weight: int, reason: str) -> migration.Outcome:
+        """The whole road: asked by Ann, approved by Bob, confirmed by Ann, until it is decided."""
+        card = await self.ask(ANN, f"/migrate shift {service} {weight}% {reason}")
+        return await self.ended(service, await self.approved_and_confirmed(card))
+
+    async def release(self, service: str, reason: str) -> migration.Outcome:
+        """`safe-mode off`, by the same road."""
+        card = await self.ask(ANN, f"/migrate safe-mode off {service} {reason}")
+        return await self.ended(service, await self.approved_and_confirmed(card))
+
+    async def ended(self, service: str, operation: str) -> migration.Outcome:
+        """Waits until the cluster says how the operation ended."""
+        last: Mapping[str, Any] = {}
+        try:
+            async with asyncio.timeout(_END):
+                while True:
+                    last = await self.operation(service)
+                    if last.get("id") == operation and last["outcome"] != migration.Outcome.OPEN:
+                        return migration.Outcome(last["outcome"])
+                    await asyncio.sleep(_LOOK_AGAIN)
+        except TimeoutError:
+            raise Stuck(f"operation {operation} was not decided within {_END:g} s; last seen {last.get('phase')}") from None
+
+    async def operation(self, service: str) -> Mapping[str, Any]:
+        """The signed document of the service's newest operation; nothing before the first."""
+        try:
+            found = await self._playground.api.get(client.CONFIG_MAPS, objects.NAMESPACE, f"migration-record-{service}")
+        except errors.ClusterError:
+            return {}
+        return dict(record_document.read(found, self._playground.verifier).operation or {})
+
+    async def _shown(self, card: records.Message, action: buttons.Action) -> records.Message:
+        def screen() -> records.Message | None:
+            found = self._driver.find(card.channel, card.ts)
+            return found if found is not None and action in found.action_ids else None
+
+        return await self._seen(screen, f"the button {action}")
+
+    async def _seen(self, look: Callable[[], T | None], what: str) -> T:
+        try:
+            return await self._driver.wait_for(look, within=_ANSWER)
+        except TimeoutError as error:
+            raise Stuck(f"{what} did not come; {error}") from None
+
+
+def operation_of(card: records.Message) -> str:
+    """The id that the card's buttons carry. Raises Stuck."""
+    for _, element in records.elements_of(card.blocks):
+        if found := buttons.OPERATION_VALUE.fullmatch(str(element.get("value", ""))):
+            return found[1]
+    raise Stuck("the card carries no operation")

@@ -1,0 +1,90 @@
+"""Tells a story: starts a playground, runs it, judges it by what was counted and by the invariants."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from deploy.playground import flags, laptop
+from deploy.playground.stories import alert, invariants, people, real_alert, recording, scene, shift
+
+Json = dict[str, Any]
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """`play` fills what was measured; it returns why it did not hold, one sentence each. `needs`: invariants that must have
+    been put to the test. `limits`: of the bot's settings, where waiting would prove nothing."""
+
+    play: Callable[[scene.Scene], Awaitable[None]]
+    needs: tuple[str, ...]
+    limits: Mapping[str, str] = field(default_factory=dict)
+
+
+_ALWAYS = ("I1", "I2", "I6", "I7", "I8", "I9", "I10", "I15", "I16")
+_WITH_HOLD = (*_ALWAYS, "I3", "I5", "I17")
+STORIES: Mapping[str, Story] = {
+    "shift": Story(shift.play, _ALWAYS, {"verify": "2s"}),
+    "alert": Story(alert.play, _WITH_HOLD, {"verify": "100ms"}),
+    "real-alert": Story(real_alert.play, (*_ALWAYS, "I3"), {"verify": "2s"}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """`why`: what did not hold; empty when it held."""
+
+    story: str
+    measured: Mapping[str, Any]
+    verdict: invariants.Verdict
+    why: tuple[str, ...]
+
+    @property
+    def held(self) -> bool:
+        """Everything the story promises was seen, and no invariant was broken."""
+        return not self.why
+
+    def as_document(self) -> Json:
+        """The one JSON object."""
+        failures = {"why_not": list(self.why)} if self.why else {}
+        measured = {**self.measured, **failures}
+        return {"story": self.story, "held": self.held, "measured": measured, "invariants": self.verdict.as_document()}
+
+    def sentences(self) -> list[str]:
+        """For people."""
+        lines = [f"The story {self.story} {'held' if self.held else 'DID NOT HOLD'}."]
+        lines += [f"  {name}: {value}" for name, value in self.measured.items()]
+        lines += [f"  promises put to the test: {', '.join(f'{name} ({n})' for name, n in self.verdict.checked.items())}"]
+        return [*lines, *(f"  because {sentence}" for sentence in self.why)]
+
+
+async def tell(
+    name: str,
+    *,
+    sabotage: str = "",
+    choices: flags.Choices | None = None,
+    sizes: scene.Sizes | None = None,
+    say: Say = lambda _: None,
+) -> Told:
+    """Runs one story in a playground of its own. `sizes`: how often and how much; the full ones by default.
+
+    Raises what `Playground.start` raises; a story that goes wrong is told, not raised.
+    """
+    story = STORIES[name]
+    chosen = replace(choices, port=0) if choices else None
+    playground = laptop.Playground(chosen, say=say, limits=story.limits)
+    async with playground:
+        await playground.watched_within()
+        notes = recording.Recording(playground)
+        told = scene.Scene(playground, people.Persons(playground), notes, sizes or scene.Sizes(), sabotage, say)
+        try:
+            await story.play(told)
+        except people.Stuck as stuck:
+            told.broke(f"the story got stuck: {stuck}")
+        verdict = invariants.check(await notes.gathered())
+    return Told(name, told.measured, verdict, (*told.why, *_judged(story, verdict)))
+
+
+def _judged(story: Story, verdict: invariants.Verdict) -> list[str]:
+    unchecked = [f"{name} was not put to the test" for name in story.needs if name not in verdict.checked]
+    return [*(f"a promise was broken: {sentence}" for sentence in verdict.broken), *unchecked]

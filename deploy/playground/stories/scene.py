@@ -1,0 +1,40 @@
+"""What a story has in its hands while it is played."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from deploy.playground import laptop
+from deploy.playground.stories import people, recording
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """`requests`: asked at each weight of `shift`. `rounds`: of `alert`."""
+
+    requests: int = 20_000
+    rounds: int = 50
+
+
+@dataclass(slots=True)
+class Scene:
+    """`measured`: what the story reports. `why`: what did not hold."""
+
+    playground: laptop.Playground
+    persons: people.Persons
+    notes: recording.Recording
+    sizes: Sizes
+    sabotage: str
+    say: Callable[[str], None]
+    measured: dict[str, Any] = field(default_factory=dict)
+    why: list[str] = field(default_factory=list)
+
+    def demand(self, holds_true: bool, sentence: str) -> bool:
+        """Notes the sentence unless it holds; the answer, for stories that cannot go on without."""
+        if not holds_true:
+            self.why.append(sentence)
+        return holds_true
+
+    def broke(self, sentence: str) -> None:
+        """It did not hold."""
+        self.why.append(sentence)

@@ -28,7 +28,9 @@ class Dispatcher:
         converging: converge.Converging,
         verifying: verify.Verifying,
         work: tasks.Tasks,
+        pause: float,
     ) -> None:
+        """`pause`: seconds between two looks at a store that is away."""
         self._world = world
         self._memory = memory
         self._loader = loader
@@ -36,6 +38,7 @@ class Dispatcher:
         self._converging = converging
         self._verifying = verifying
         self._tasks = work
+        self._pause = pause
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def feed(self, message: messages.Message) -> None:
@@ -111,6 +114,7 @@ class Dispatcher:
             except perform.LostRaceError:
                 continue
             except errors.Away as error:
+                self._doubt(decided, str(error))
                 return await self._blocked(loaded.of, message, str(error))
             self._watch(done.watches, decided.next.operation)
             if decided.next.operation is None or decided.next.phase is not loaded.of.phase:
@@ -119,6 +123,32 @@ class Dispatcher:
             return _Told(decided, done.answers)
         why = f"somebody else changed the request of {message.service} {_TRIES} times meanwhile"
         return await self._blocked(loaded.of, message, why)
+
+    def _doubt(self, decided: decision.Decision, why: str) -> None:
+        """The confirmation was refused because the store gave no answer, and may be in it all the same."""
+        operation = decided.next.operation
+        if operation is not None and operation.phase is migration.Phase.APPLYING:
+            self._tasks.start(self._withdraw(operation, why), name=f"withdraw {operation.id}")
+
+    async def _withdraw(self, operation: migration.Operation, why: str) -> None:
+        """What the person was told was refused must not begin later, when somebody finds it in the store."""
+        while True:
+            await self._world.clock.sleep(self._pause)
+            try:
+                stored = await self._world.pending.load(operation.plan.service)
+            except errors.Away:
+                continue
+            if stored == operation:
+                self.feed(
+                    messages.RecordNotWritten(
+                        id=f"{operation.id}/withdraw",
+                        at=self._world.clock.now(),
+                        service=operation.plan.service,
+                        operation=operation.id,
+                        why=f"the store did not answer the confirmation ({why.strip().rstrip('.')})",
+                    )
+                )
+            return
 
     async def _blocked(self, of: migration.Migration, message: messages.Message, why: str) -> "_Told":
         """Nothing was done, and why; that somebody tried is on record."""

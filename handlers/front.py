@@ -70,6 +70,7 @@ class Front:
             converging=converging,
             verifying=verify.Verifying(world, limits, asked, converging),
             work=work,
+            pause=limits.tick,
         )
         exposures = exposed.FirstExposures(world.records)
         self._alarms = alerts.Alarms(

@@ -65,7 +65,10 @@ class Guard:
             try:
                 await self.begin()
                 self._round()
+                looked = self._world.clock.monotonic()
                 await asyncio.wait({change, tick}, return_when=asyncio.FIRST_COMPLETED)
+                if (early := self._limits.ask - (self._world.clock.monotonic() - looked)) > 0:
+                    await self._world.clock.sleep(early)  # a storm of changes is looked at once
                 if tick.done():
                     await self._sweep()
                     self._listen()

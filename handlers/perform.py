@@ -105,11 +105,9 @@ class Performer:
         pending = self._world.pending
         if await pending.save(operation, expected):
             return True
-        stored = await pending.load(operation.plan.service)
-        if stored == operation:
-            return True  # the answer of an earlier try was lost
         if not over_empty:
             return False
+        stored = await pending.load(operation.plan.service)
         if stored is None:
             known = await pending.find(operation.id)
             gone = known is None or known.revision < operation.revision

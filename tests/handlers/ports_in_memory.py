@@ -49,6 +49,7 @@ class Pending:
     def __init__(self, stir: Stir) -> None:
         self.stir = stir
         self.away = False
+        self.loses_answers = False  # it does what it is asked, and goes away before it says so
         self.open: dict[str, migration.Operation] = {}
         self.known: dict[str, migration.Operation] = {}
 
@@ -73,6 +74,9 @@ class Pending:
             return False
         self.open[operation.plan.service] = self.known[operation.id] = operation
         self.stir.happened()
+        if self.loses_answers:
+            self.away = True
+            self._reach()
         return True
 
     async def drop(self, operation: migration.Operation) -> None:

@@ -126,6 +126,18 @@ async def test_without_the_store_a_raise_is_refused_with_its_sentence(world: Wor
     assert (await world.closed(operation)).outcome is Outcome.DONE
 
 
+async def test_a_confirmation_refused_for_a_lost_answer_of_the_store_does_not_begin_later(world: World) -> None:
+    operation = await world.approved(5)
+    world.pending.loses_answers = True
+    answer = await world.confirm(operation)
+    assert answer.refusal is not None
+    assert world.pending.open["shop"].phase is migration.Phase.APPLYING
+    world.pending.loses_answers = world.pending.away = False
+    closed = await world.closed(operation)
+    assert (closed.outcome, "the store did not answer" in closed.because) == (Outcome.FAILED, True)
+    assert world.record() is None
+
+
 async def test_without_the_store_traffic_is_taken_back_in_every_way(world: World) -> None:
     await world.raised(25)
     world.pending.away = True

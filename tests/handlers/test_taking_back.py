@@ -231,6 +231,26 @@ async def test_an_unmapped_critical_holds_all_where_the_settings_say_so(world: W
     assert world.agents.served("shop") == [0, 0]
 
 
+async def test_an_alert_with_api_and_store_down_takes_traffic_back_by_push(world: World) -> None:
+    await world.raised(25)
+    world.pending.away = world.alerts.away = world.chat.broken = True
+    rule = world.server.faults.refuse(_gone(), EVERYTHING)
+    heard = await world.front.alerts([world.alert()])
+    assert (heard.acted, heard.lost, world.agents.served("shop")) == (1, (), [0, 0])
+    rule.remove()
+    await world.settled()
+
+
+async def test_a_storm_of_alerts_is_one_key_a_service(world: World) -> None:
+    await world.raised(5)
+    await world.raised(5, service="cart")
+    storm = [world.alert(name, cause=f"fp{number}") for number in range(500) for name in NAMES]
+    heard = await world.front.alerts(storm)
+    assert (heard.acted, heard.lost) == (1000, ())
+    await asyncio.gather(*(world.settled(name) for name in NAMES))
+    assert [len(world.standing(name)) for name in NAMES] == [1, 1]
+
+
 async def test_an_alert_whose_hold_lands_nowhere_is_lost_and_asked_for_again(world: World) -> None:
     await world.raised(5)
     world.agents.mute.update(world.agents.pods)

@@ -100,13 +100,15 @@ def edited(text: str, service: str, expected: int, weight: int) -> str:
 
 
 class Wishes:
-    """`handlers.ports.Wishes`."""
+    """`handlers.ports.Wishes`, one write after the other: all services share one document, and a lost race reads it again."""
 
     def __init__(self, book: wish.WishBook) -> None:
         self._book = book
+        self._turn = asyncio.Lock()
 
     async def set_weight(self, service: str, weight: int, expected: int) -> None:
-        await self._book.set_weight(service, expected=expected, weight=weight)
+        async with self._turn:
+            await self._book.set_weight(service, expected=expected, weight=weight)
 
 
 class Holds:

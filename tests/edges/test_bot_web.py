@@ -295,6 +295,15 @@ async def test_slack_events_are_handed_over(served: Served) -> None:
     assert (await served.http.post("/slack/events", content=b"12345")).text == "slack heard 5 bytes"
 
 
+async def test_answers_leave_at_once(served: Served) -> None:
+    """Nagle's algorithm would hold the body of an answer back until the caller's delayed acknowledgement."""
+    await served.http.get("/livez")
+    (connection,) = served.server._server.server_state.connections
+    assert connection.transport is not None
+    used = connection.transport.get_extra_info("socket")
+    assert used.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 async def test_nothing_else_is_served(served: Served) -> None:
     for path in ("/", "/docs", "/redoc", "/openapi.json", "/alerts"):
         assert (await served.http.get(path)).status_code == 404

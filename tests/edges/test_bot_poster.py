@@ -130,9 +130,12 @@ async def test_the_pause_grows_with_the_number_of_cards_so_that_all_stay_below_s
 
 async def test_an_older_form_never_overtakes_a_newer_one(bench: Bench) -> None:
     await bench.poster.show(done(revision=7))
-    await bench.poster.show(operation(revision=3, because="late news"))
+    await bench.poster.show(operation(revision=3))
     assert await bench.poster.drain(10)
-    assert "late news" not in bench.posted()[0].words
+    await bench.poster.show(operation(revision=4))
+    assert await bench.poster.drain(10)
+    assert "served everywhere" in bench.posted()[0].words
+    assert "ferry.approve" not in bench.posted()[0].action_ids
 
 
 async def test_after_a_restart_the_same_message_is_updated(bench: Bench) -> None:

@@ -1,6 +1,7 @@
 """People in Slack, through the real Bolt app in both modes, up to the use cases: what reaches them, and what people see."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -79,6 +80,20 @@ async def test_nobody_approves_their_own_request_and_only_they_are_told(house: H
     await told(house, people.U_ANN, says="another person")
     assert house.front.of.phase is migration.Phase.PROPOSED
     assert house.slack.driver.ephemerals(people.U_BOB) == []
+
+
+@pytest.mark.parametrize("typed", [False, True])
+async def test_whoever_was_an_approver_a_moment_ago_is_none_any_more(house: House, typed: bool) -> None:
+    card = await asked_for(house)
+    await house.slack.driver.command(people.U_BOB, "/migrate whoami")
+    await told(house, people.U_BOB, says=people.U_BOB)
+    house.slack.space.groups[people.S_APPROVERS] = replace(people.DEFAULT_GROUPS[0], members=(people.U_CAROL,))
+    if typed:
+        await house.slack.driver.mention(people.U_BOB, "approve", thread_ts=card.ts)
+    else:
+        await house.slack.driver.click(people.U_BOB, card, "ferry.approve")
+    await told(house, people.U_BOB, says="not one of its approvers")
+    assert house.front.of.phase is migration.Phase.PROPOSED
 
 
 @pytest.mark.parametrize(("who", "because"), [(people.U_GUEST, "guests"), (people.U_STRANGER, "another workspace")])

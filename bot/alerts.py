@@ -22,6 +22,7 @@ _LOG = structlog.get_logger(__name__)
 _ASK_SECONDS = 3.0
 _MOST_BYTES = 20_000_000
 _POLLS_TRUSTED = 3
+_PATIENCE_SECONDS = 1.0
 _WATCHDOG_SECONDS = 120.0
 _REMEMBERED_SECONDS = 3600.0  # what no poll replaces: a firing alert is repeated every minute, its end may have been lost
 # Muted alerts too: silencing a page must not move traffic forward.
@@ -66,6 +67,7 @@ class AlertEyes:
         self._watchdog_at: float | None = None
         self._taken: set[str] = set()  # causes that were handed over and not lost
         self._nudged = asyncio.Event()
+        self._asked = asyncio.Event()  # of the next question; a new one for each
         self._task: asyncio.Task[None] | None = None
 
     def start(self, hear: Hear) -> None:
@@ -96,6 +98,15 @@ class AlertEyes:
 
     async def firing(self, service: str) -> tuple[messages.Alert, ...]:
         """By the last good answer and what the webhook said since. Raises errors.Away when that answer is too old."""
+        found = self._firing(service) if self._answers() else ()
+        if self._url and (found or not self._answers()):
+            await self._ask_again()
+        return self._firing(service)
+
+    def _answers(self) -> bool:
+        return not self._url or (self._seen is not None and self._current(self._seen))
+
+    def _firing(self, service: str) -> tuple[messages.Alert, ...]:
         known: dict[str, messages.Alert] = {}
         if self._url:
             seen = self._seen
@@ -106,6 +117,22 @@ class AlertEyes:
         return tuple(alert for alert in known.values() if alert.firing and self._counts_for(alert, service))
 
     async def blind(self) -> str:
+        """See `blindness`; a no is asked for once more before it is given."""
+        if self._url and self.blindness():
+            await self._ask_again()
+        return self.blindness()
+
+    async def _ask_again(self) -> None:
+        """Whoever is told no has waited for an answer of now, not of some seconds ago."""
+        if self._task is None:
+            return
+        asked = self._asked
+        self.nudge()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                await asked.wait()
+
+    def blindness(self) -> str:
         """Why nobody watches, as one sentence; empty: eyes are open."""
         watchdog = self._reading.watchdog
         if not self._url:
@@ -147,6 +174,8 @@ class AlertEyes:
                     await self._look(http, hear)
                 except Exception:  # noqa: BLE001 whatever fails with one answer, the next question must be asked
                     _LOG.exception("what Alertmanager lists was not dealt with; it is handed over again at the next poll")
+                done, self._asked = self._asked, asyncio.Event()
+                done.set()
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(self._poll):
                         await self._nudged.wait()

@@ -48,6 +48,7 @@ class ClusterWatch:
         self._holds_trouble: tuple[str, ...] = ()
         self._record_maps: dict[str, Mapping[str, Any]] = {}  # as they were read: a new set of keys judges them anew
         self._sightings: dict[str, record_document.Sighting] = {}
+        self._highest: dict[tuple[str, str], int] = {}  # generation by service and uid of the record's ConfigMap
         self._lost: dict[str, str] = {}
         self._view = views.ClusterView()
         self._newer = asyncio.Event()
@@ -150,6 +151,9 @@ class ClusterWatch:
 
     def _sighted(self, item: Mapping[str, Any]) -> tuple[str, record_document.Sighting]:
         seen = record_document.read(item, self._verifier)
+        if seen.record is not None:
+            key = (seen.service, seen.uid)
+            self._highest[key] = max(seen.record.generation, self._highest.get(key, 0))
         return seen.service, seen
 
     def _publish(self) -> None:
@@ -158,6 +162,11 @@ class ClusterWatch:
         services = {one: self._service(one) for one in sorted(names | strangers)}
         troubles = [*self._document_trouble, *self._holds_trouble, *self._lost.values()]
         troubles += [f"a hold names {one!r}, which is no service; it holds nothing else" for one in sorted(strangers)]
+        troubles += [
+            f"the record of {one.name} was restored by hand (generation {one.generation}); nobody obeys it; shift it again"
+            for one in services.values()
+            if one.stale
+        ]
         troubles += [text for seen in self._sightings.values() for text in (seen.trouble, seen.operation_trouble) if text]
         self._view = views.ClusterView(services, tuple(troubles), synced=self._synced())
         told, self._newer = self._newer, asyncio.Event()
@@ -174,7 +183,12 @@ class ClusterWatch:
             holds=tuple(hold for hold in self._standing if hold.service in {name, model.ALL_SERVICES}),
             wish_version=self._document_version,
             record_version=seen.version if seen else "",
+            stale=seen is not None and self._is_stale(seen),
         )
+
+    def _is_stale(self, seen: record_document.Sighting) -> bool:
+        """A later generation stood in this very ConfigMap: somebody put an older record back."""
+        return seen.record is not None and seen.record.generation < self._highest.get((seen.service, seen.uid), 0)
 
     def _synced(self) -> bool:
         return self._config.synced and self._holds.synced and self._records.synced

@@ -142,7 +142,7 @@ class Memory:
     record's ConfigMap is gone. `cap`: the lowest weight a twin (same generation, other bytes) or a foreign copy (another uid)
     asked for. `agreed`: the wish has reached the record's weight once; `lowest_wish` since then, of what was written after the
     record. `wishes`: the last few seen, the newest last. `holds`: seen or pushed, not yet cleared. `present`: ids in
-    `migration-holds` at the last look.
+    `migration-holds` at the last look; `looked`: there was one.
     """
 
     service: str
@@ -157,6 +157,7 @@ class Memory:
     wishes: tuple[SeenWish, ...] = ()
     holds: tuple[RememberedHold, ...] = ()
     present: frozenset[str] = frozenset()
+    looked: bool = False
 
     @property
     def wish(self) -> int | None:
@@ -253,17 +254,21 @@ def _compare(memory: Memory, wish: SeenWish) -> Memory:
 
 
 def see_holds(memory: Memory, present: Iterable[str]) -> Memory:
-    """The ids that `migration-holds` has now for this service and for `all`. A key that comes anew holds anew."""
+    """The ids that `migration-holds` has now for this service and for `all`. A key that comes anew holds anew.
+
+    At the first look nobody knows what is new: a key that the accepted record ended is one that is still to be taken away.
+    """
     ids = frozenset(present)
     remembered = {hold.id: hold for hold in memory.holds}
-    for new in ids - memory.present:
+    late = frozenset() if memory.looked else frozenset(_ended(memory))
+    for new in ids - memory.present - late:
         remembered[new] = RememberedHold(new, memory.generation)
-    return _forget_cleared(replace(memory, present=ids, holds=_ordered(remembered)))
+    return _forget_cleared(replace(memory, looked=True, present=ids, holds=_ordered(remembered)))
 
 
 def push_hold(memory: Memory, hold_id: str) -> Memory:
-    """A hold pushed by the bot or made by this agent itself (a latch)."""
-    if any(hold.id == hold_id for hold in memory.holds):
+    """A hold pushed by the bot or made by this agent itself (a latch). One that the accepted record ended comes too late."""
+    if any(hold.id == hold_id for hold in memory.holds) or hold_id in _ended(memory):
         return memory
     remembered = {hold.id: hold for hold in memory.holds} | {hold_id: RememberedHold(hold_id, memory.generation)}
     return replace(memory, holds=_ordered(remembered))
@@ -283,6 +288,8 @@ def see_peer(memory: Memory, peer: Peer) -> Memory:
     """Its holds are ours; its lowest wish under the same record is ours; its newer record makes older ones stale."""
     remembered = {hold.id: hold for hold in memory.holds}
     for hold in peer.holds:
+        if hold.id in _ended(memory) and hold.seen_at <= memory.generation:
+            continue
         if hold.id not in remembered or remembered[hold.id].seen_at < hold.seen_at:
             remembered[hold.id] = hold
     known = replace(memory, holds=_ordered(remembered))
@@ -291,6 +298,10 @@ def see_peer(memory: Memory, peer: Peer) -> Memory:
     elif known.record is not None and peer.generation == known.record.generation and peer.agreed_lowest is not None:
         known = replace(known, agreed=True, lowest_wish=min(known.lowest_wish, peer.agreed_lowest))
     return _forget_cleared(known)
+
+
+def _ended(memory: Memory) -> tuple[str, ...]:
+    return memory.record.clears if memory.record is not None else ()
 
 
 def _forget_cleared(memory: Memory) -> Memory:

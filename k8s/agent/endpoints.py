@@ -86,6 +86,8 @@ class Endpoints:
             held = self._serving.hold(service, hold_id)
         except OSError as error:
             return _answer(507, f"it serves 0 now, but the hold is not on disk ({error}); free some space and push again")
+        if service != model.ALL_SERVICES and not held:
+            return _answer(409, f"a later record has ended the hold {hold_id}; place a new one with an id of its own")
         return web.json_response({"pod": self._pod, "held": True, "services": list(held), "id": hold_id})
 
     def _may_push(self, header: str) -> bool:

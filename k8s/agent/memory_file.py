@@ -58,6 +58,7 @@ def document_of(memory: protocol.Memory) -> dict[str, Any]:
         "wishes": [[wish.weight, wish.version] for wish in memory.wishes],
         "holds": [[hold.id, hold.seen_at] for hold in memory.holds],
         "present": sorted(memory.present),
+        "looked": memory.looked,
     }
 
 
@@ -77,6 +78,7 @@ def memory_from(document: Mapping[str, Any]) -> protocol.Memory:
         wishes=tuple(protocol.SeenWish(_number(weight), _number(version)) for weight, version in wishes),
         holds=tuple(protocol.RememberedHold(name, int(seen_at)) for name, seen_at in document["holds"]),
         present=frozenset(document["present"]),
+        looked=bool(document.get("looked", True)),  # an agent that did not write this had looked before it wrote
     )
 
 

@@ -4,6 +4,7 @@ Everything here is synchronous and touches only local files, so that a pushed ho
 event loop. Lowering moves the link first and the memory after; raising has its memory on disk before the link moves.
 """
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -59,9 +60,21 @@ class Serving:
             return
         for name in sorted(set(view.services) | set(self._memories)):
             self._update(name, _seen(self._memory(name), view.services.get(name, views.ServiceView(name))))
+        self._forget_released(view)
+
+    def _forget_released(self, view: views.ClusterView) -> None:
+        """A hold of all that a record has ended is no business of services that come later."""
+        ended = {one for service in view.services.values() if service.record for one in service.record.clears}
+        ended -= {hold.id for service in view.services.values() for hold in service.holds}
+        kept = tuple(hold for hold in self._for_all.holds if hold.id not in ended)
+        if kept != self._for_all.holds:
+            self._for_all = replace(self._for_all, holds=kept)
+            with contextlib.suppress(OSError):  # on a full disk it holds longer than it must
+                self._folder.save(self._for_all)
 
     def hold(self, service: str, hold_id: str) -> tuple[str, ...]:
-        """A pushed hold, for one service or for `all`. Returns the services it holds; they serve 0 already.
+        """A pushed hold, for one service or for `all`. Returns the services it holds (none of those whose record has ended
+        it already); they serve 0 already.
 
         Raises OSError when it could not be remembered on disk: the links are at 0 all the same.
         """
@@ -79,7 +92,7 @@ class Serving:
             self._folder.save(self._for_all)
         if failure is not None:
             raise failure
-        return names
+        return tuple(name for name in names if hold_id in self._memory(name).held)
 
     def meet(self, services: Mapping[str, protocol.Peer], for_all: Iterable[protocol.RememberedHold]) -> None:
         """What another agent remembers. Its holds for all are for services it does not know either: of the others it has

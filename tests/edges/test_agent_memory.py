@@ -1,5 +1,6 @@
 """What an agent remembers survives its death; what cannot be read or written never lets anything through."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,18 @@ def test_a_hold_for_all_also_holds_services_that_come_later(tmp_path: Path) -> N
     again = Agent(tmp_path)
     assert again.serves(cluster(40)) == 0
     assert again.serving.reports(NOTHING)["api"].holds == ("night",)
+
+
+def test_a_hold_for_all_that_a_record_has_ended_holds_no_service_that_comes_later(tmp_path: Path) -> None:
+    agent = Agent(tmp_path)
+    agent.serving.hold("all", "night")
+    released = cluster(0, generation=2)
+    record = released.services["api"].record
+    assert record is not None
+    ended = replace(released.services["api"], record=replace(record, clears=("night",)))
+    agent.serves(views.ClusterView({"api": ended}, synced=True))
+    agent.serving.hold("shop", "another")
+    assert agent.serving.reports(NOTHING)["shop"].holds == ("another",)
 
 
 def test_an_unreadable_memory_holds_its_service_until_a_record_clears_it(tmp_path: Path) -> None:

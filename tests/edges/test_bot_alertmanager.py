@@ -389,6 +389,20 @@ async def test_without_the_watchdog_nobody_watches() -> None:
             assert await undemanding.blind() == ""
 
 
+async def test_a_no_is_asked_for_once_more_before_it_is_given() -> None:
+    async with scripted() as source:
+        reading = alertmanager_payload.Reading(watchdog="FerryWatchdog")
+        eyes = alerts.AlertEyes(url=source.url, reading=reading, clock=Clock(), counts=metrics.Metrics(), poll=600)
+        async with looking(eyes, Ears()):
+            await source.next_question()  # the first poll sees no watchdog, and the next would come in ten minutes
+            assert "does not fire" in await eyes.blind()
+            source.body = [WATCHDOG, api_alert()]
+            assert await eyes.blind() == ""
+            (fires,) = await eyes.firing("api")
+            source.body = [WATCHDOG]
+            assert (fires.firing, await eyes.firing("api")) == (True, ())
+
+
 async def test_what_the_webhook_said_since_the_last_poll_counts() -> None:
     async with scripted() as source:
         source.body = [WATCHDOG]

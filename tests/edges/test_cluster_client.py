@@ -176,6 +176,22 @@ async def test_the_view_has_wish_verified_record_operation_and_holds(api: client
         assert "no trusted key" in view.services["api"].record_trouble
 
 
+async def test_a_record_that_was_put_back_by_hand_is_no_baseline(api: client.ClusterClient) -> None:
+    signer = signing.Signer.generate()
+    book = records.RecordBook(api, NAMESPACE, signer)
+    verifier = signing.Verifier.from_pems([signer.public_pem()])
+    async with cluster_watch.ClusterWatch(api, NAMESPACE, verifier, parse, limits=QUICK) as seen:
+        await book.write(views.RecordChange("api", EXPOSURE.at(25), 0, "op-1", {}, {}))
+        old = await api.get(client.CONFIG_MAPS, NAMESPACE, "migration-record-api")
+        await book.write(views.RecordChange("api", EXPOSURE.at(0), 1, "op-2", {}, {}))
+        await until(seen, lambda view: "api" in view.services and view.services["api"].generation == 2)
+        await api.patch(client.CONFIG_MAPS, NAMESPACE, "migration-record-api", {"data": old["data"]})
+        view = await until(seen, lambda view: view.services["api"].generation == 1)
+        assert view.services["api"].stale
+        assert view.services["api"].in_force == EXPOSURE.at(0)
+        assert any("restored by hand" in sentence for sentence in view.trouble)
+
+
 async def test_a_hand_edit_downwards_is_obeyed_beside_a_mistake_and_upwards_is_not(api: client.ClusterClient) -> None:
     def weights(text: str) -> dict[str, int]:
         return {words[0]: int(words[1]) for line in text.splitlines() if len(words := line.split()) > 1}

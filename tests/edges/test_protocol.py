@@ -152,6 +152,23 @@ def test_only_a_later_record_that_names_the_id_clears_a_hold() -> None:
     assert served(protocol.see_wish(seen(held, record(2, 25, clears=("a",))), 25)) == 25
 
 
+def test_a_key_that_is_still_to_be_taken_away_is_not_remembered_by_a_proxy_that_starts_just_then() -> None:
+    started = protocol.see_holds(protocol.see_wish(seen(protocol.Memory("api"), record(2, 25, clears=("a",))), 25), ["a"])
+    assert served(started) == 0, "while the key is there it holds"
+    assert served(protocol.see_holds(started, [])) == 25
+
+
+def test_a_push_and_a_peer_that_come_after_the_release_bring_nothing_back() -> None:
+    released = protocol.see_wish(seen(protocol.see_holds(at(25), ["a"]), record(2, 25, clears=("a",))), 25)
+    released = protocol.see_holds(released, [])
+    late = protocol.Peer(generation=2, weight=25, holds=(protocol.RememberedHold("a", 2),))
+    assert [served(released), served(protocol.push_hold(released, "a")), served(protocol.see_peer(released, late))] == [
+        25,
+        25,
+        25,
+    ]
+
+
 def test_a_cleared_id_that_is_written_again_holds_again() -> None:
     cleared = protocol.see_wish(seen(protocol.see_holds(at(25), []), record(2, 25, clears=("a",))), 25)
     again = protocol.see_holds(cleared, ["a"])

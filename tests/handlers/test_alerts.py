@@ -37,7 +37,9 @@ async def test_the_same_alert_again_and_its_neighbours_add_no_hold(world: World)
     await world.until(lambda: len(world.standing()) == 1)
     assert (await world.front.alerts([alert])).acted == 1
     await world.settled()
-    assert len(world.standing()) == 1
+    pages = len(world.chat.pages)
+    assert (await world.front.alerts([world.alert(cause="fp4/start4")])).acted == 1  # held already: nobody is called twice
+    assert (len(world.standing()), len(world.chat.pages)) == (1, pages)
 
 
 async def test_an_alert_that_resolves_moves_nothing_and_its_hold_stays(world: World) -> None:

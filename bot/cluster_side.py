@@ -1,8 +1,13 @@
 """Everything that speaks to the old cluster, put together from the settings."""
 
+import asyncio
+import contextlib
+
 from bot import cluster_access, cluster_port, metrics, settings, trusted_keys
 from handlers import ports
-from k8s import client, cluster_watch, holds, proxies, records, signing, wish, wish_document
+from k8s import client, cluster_watch, errors, holds, proxies, records, signing, wish, wish_document
+
+_ACQUAINTED_SECONDS = 3.0
 
 
 class CannotStart(Exception):
@@ -34,17 +39,30 @@ class ClusterSide:
         self.holds = cluster_port.Holds(holds.HoldBook(self._api, told.namespace), clock=clock, counts=counts)
         token = told.agent_token.get_secret_value()
         self.agents = proxies.Proxies(self._api, told.namespace, token, port=told.agent_port)
+        self._acquaintance: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Returns at once; an API server that is away is tried until it answers."""
         self.port.start()
         self.keys.start(lambda: self.port.trust(self.keys))
+        self._acquaintance = asyncio.create_task(self._stay_acquainted(), name="proxies are listed")
 
     async def stop(self) -> None:
+        if self._acquaintance is not None:
+            self._acquaintance.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._acquaintance
         await self.keys.stop()
         await self.port.stop()
         await self.agents.close()
         await self._api.close()
+
+    async def _stay_acquainted(self) -> None:
+        """A hold is pushed to proxies that are known; whoever asks for them only then finds none when the API is away."""
+        while True:
+            with contextlib.suppress(errors.ClusterError):
+                await self.agents.pods()
+            await asyncio.sleep(_ACQUAINTED_SECONDS)
 
 
 def _signer(told: settings.Settings) -> signing.Signer:

@@ -50,10 +50,10 @@ async def card_of(world: bot_world.World, *words: str) -> records.Message:
     return await world.slack.driver.wait_for(look, within=30)
 
 
-async def ended(world: bot_world.World) -> int:
-    """TERM, as kubelet sends it, and the code that the process ends with."""
+async def ended(world: bot_world.World, number: signal.Signals = signal.SIGTERM) -> int:
+    """The code that the process ends with when it is told to, as kubelet does it."""
     assert world.bot is not None
-    world.bot.send(signal.SIGTERM)
+    world.bot.send(number)
     return await asyncio.wait_for(world.bot.wait(), 25)
 
 
@@ -197,6 +197,20 @@ async def test_a_wrong_slack_token_is_said_and_alerts_still_lower(world: bot_wor
     assert (await world.post_alerts(bot_world.alert("shop"))).status_code == 200
     assert [key for key in await world.data("migration-holds") if key.startswith("hold.shop.")]
     assert await ended(world) == 0
+
+
+async def test_the_end_is_orderly_though_everything_around_hangs(world: bot_world.World) -> None:
+    await world.expose("shop", 25)
+    await world.run()
+    world.redis.child.pause()
+    world.cluster.faults.hang()
+    world.slack.faults.refuse()
+    assert (await world.post_alerts(bot_world.alert("shop"))).status_code == 200  # by direct push
+    assert [one["service"] for one in world.agent.pushed[:1]] == ["shop"]
+    try:
+        assert await ended(world, signal.SIGINT) == 0
+    finally:
+        world.redis.child.proceed()
 
 
 async def test_in_http_mode_slack_calls_in(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ class App:
         self._slack.attach(self.front)
         self.ready = readiness.Readiness(
             demanded={"cluster": self.cluster.port.trouble, "keys": self.cluster.keys.trouble, "slack": self._slack.trouble},
-            noted={"redis": lambda: self._redis_beat.trouble, "alertmanager": self._eyes.trouble},
+            noted={"redis": lambda: self._redis_beat.trouble, "alertmanager": self._eyes.blindness},
         )
         self._webhook = self._alert_webhook(told.alertmanager.token.get_secret_value())
         app = web.application(alerts=self._webhook.handle, counts=self.counts, ready=self.ready, slack_events=self._slack.events)
@@ -104,6 +104,7 @@ class App:
             ("slack_connected", "1 while Slack is connected", self._slack.trouble),
             ("cluster_synced", "1 while the cluster is read completely", self.cluster.port.trouble),
             ("redis_connected", "1 while Redis answers", lambda: self._redis_beat.trouble),
+            ("eyes_open", "1 while somebody watches: without it nothing is raised", self._eyes.blindness),
             ("ready", "1 while this replica is ready", lambda: "; ".join(self.ready.answer().missing)),
         ]
         for name, meaning, trouble in troubles:

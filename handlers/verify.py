@@ -5,6 +5,7 @@ from handlers.rules import effects, health, migration
 from k8s import model, views
 
 _ASK_EVERY = 4  # times the spacing of convergence questions
+_COUNTED = 0.5  # seconds until what proxies served before the change is in their counts: nginx writes its log in portions
 
 
 class Verifying:
@@ -21,8 +22,9 @@ class Verifying:
     ) -> messages.Verified | messages.NotVerified | messages.NotConverged:
         """Fails as soon as it is clear; unknown at the end is not well. Too quiet to judge ends well, and says so."""
         clock = self._world.clock
-        start = await self._fleets.ask()
         until = clock.monotonic() + self._limits.verify
+        await clock.sleep(min(_COUNTED, self._limits.verify / 2))
+        start = await self._fleets.ask()
         while True:
             await clock.sleep(min(self._limits.ask * _ASK_EVERY, max(until - clock.monotonic(), self._limits.ask)))
             verdict = self._verdict(operation, start, await self._fleets.ask())

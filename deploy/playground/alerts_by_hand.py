@@ -13,12 +13,14 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """`sent` and `answered`: monotonic seconds; `status` 0: no answer. `fingerprint`: of the alert."""
+    """`sent` and `answered`: monotonic seconds; `status` 0: no answer. `fingerprint`, `started`: which alert it was."""
 
     sent: float
     answered: float
     status: int
+    service: str
     fingerprint: str
+    started: str
 
     @property
     def accepted(self) -> bool:
@@ -71,12 +73,16 @@ class Sender:
         """A new critical alert about the service."""
         return await self._post(service, uuid.uuid4().hex[:16], now())
 
+    async def resolve(self, posted: Posted) -> Posted:
+        """The same alert, over."""
+        return await self._post(posted.service, posted.fingerprint, posted.started, resolved=True)
+
     async def close(self) -> None:
         """Ends the connection."""
         await self._session.close()
 
-    async def _post(self, service: str, fingerprint: str, started: str) -> Posted:
-        body = payload(service, fingerprint, started)
+    async def _post(self, service: str, fingerprint: str, started: str, *, resolved: bool = False) -> Posted:
+        body = payload(service, fingerprint, started, resolved=resolved)
         sent = time.monotonic()
         try:
             async with self._session.post(self._url, json=body) as answer:
@@ -84,4 +90,4 @@ class Sender:
                 status = answer.status
         except (aiohttp.ClientError, OSError, TimeoutError):
             status = 0
-        return Posted(sent, time.monotonic(), status, fingerprint)
+        return Posted(sent, time.monotonic(), status, service, fingerprint, started)

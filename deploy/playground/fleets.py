@@ -52,10 +52,14 @@ class FleetWatch:
         """Whether any proxy knows a hold that stands."""
         return any(report.services[service].holds for report in self.latest.reports if service in report.services)
 
+    async def look(self) -> None:
+        """One more look, now."""
+        began = time.monotonic()
+        self.latest = await self._ask.fleet()
+        # The answers are of some moment in between: the first one is what an answer cannot be older than.
+        self.samples.append(history.Sample(began, self.latest))
+
     async def _look(self) -> None:
         while True:
-            began = time.monotonic()
-            self.latest = await self._ask.fleet()
-            # The answers are of some moment in between: the first one is what an answer cannot be older than.
-            self.samples.append(history.Sample(began, self.latest))
+            await self.look()
             await asyncio.sleep(self._every)

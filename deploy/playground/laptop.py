@@ -13,6 +13,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
+import aiohttp
+
 from bot import cluster_access
 from deploy.playground import flags, fleets, installation, kubeconfig, monitoring, objects
 from deploy.playground.kubernetes import server as kubernetes
@@ -85,7 +87,7 @@ class Playground:
             self.keys = installation.Keys(alert_token=self.choices.alert_token)
         self.folder = self._pods_folder = Path()
         self.flowing = False  # requests flow
-        self.watched = asyncio.Event()  # Alertmanager has the watchdog: the bot may raise
+        self.watched = asyncio.Event()  # every bot has heard the watchdog, and may raise
         self.network = addresses.PodNetwork()
         self.dns = names.NameServer()
         self.old: dict[str, backends.CountingBackend] = {}
@@ -297,10 +299,15 @@ class Playground:
         self._tell("people are asking the old address: requests flow")
 
     async def _watch_the_watchdog(self) -> None:
-        while not await monitoring.fires(self.alertmanager_url, monitoring.WATCHDOG):  # noqa: ASYNC110 Alertmanager has no push for this
-            await asyncio.sleep(_LOOK_AGAIN)
+        """Until every bot has heard the watchdog."""
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
+            while not await monitoring.eyes_open(session, self._bots()):  # noqa: ASYNC110 the bots have no push for this
+                await asyncio.sleep(_LOOK_AGAIN)
         self.watched.set()
         self._tell("Prometheus and Alertmanager watch: more traffic may be asked for")
+
+    def _bots(self) -> list[str]:
+        return [pod.address for pod in self.pods("ferry-bot") if not pod.leaving]
 
     async def _rolled_out(self, workload: str) -> None:
         await self.kubelet.rolled_out(objects.NAMESPACE, workload)

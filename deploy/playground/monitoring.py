@@ -15,7 +15,7 @@ FOLDER = Path(__file__).parents[1] / "monitoring"
 RULES = FOLDER / "rules.yaml"
 RESEND = "5s"  # as deploy/monitoring/prometheus.yaml says in its first lines
 SLICES = "/apis/discovery.k8s.io/v1/endpointslices"
-WATCHDOG = "FerryWatchdog"
+_EYES = "ferry_bot_eyes_open 1.0"
 _SERVICES = {"ferry-agents": "ferry-agents", "ferry-bot": "ferry-bot"}  # Service by scrape job
 
 
@@ -85,9 +85,17 @@ def _addresses(slices: list[Json], service: str) -> set[str]:
     }
 
 
-async def fires(url: str, name: str) -> bool:
-    """Whether Alertmanager has this alert, active."""
-    return any(alert["labels"].get("alertname") == name for alert in await firing(url))
+async def eyes_open(session: aiohttp.ClientSession, bots: list[str]) -> bool:
+    """Whether every bot (there must be one) says that somebody watches. They hear of the watchdog one after the other."""
+    for address in bots:
+        try:
+            async with session.get(f"http://{address}:8080/metrics") as answer:
+                text = await answer.text()
+        except (aiohttp.ClientError, OSError, TimeoutError):
+            return False
+        if _EYES not in text.splitlines():
+            return False
+    return bool(bots)
 
 
 async def firing(url: str) -> list[Json]:

@@ -10,9 +10,10 @@ from handlers.rules import migration
 
 SERVICE = objects.FIRST
 WEIGHT = 100  # every request is one more chance to see a late one
-RPS = 300.0
+CLIENTS = 3  # each asks again as soon as it is answered: about a thousand requests a second
 LIMIT = 2.0  # seconds: I3's T on this machine
 _QUIET = 0.3  # seconds without a request at new: it was the last one
+_FLOWING = 60  # requests at new before the alert
 _TOKEN = "a token that nobody gave out"
 
 
@@ -21,30 +22,40 @@ async def play(told: scene.Scene) -> None:
     playground = told.playground
     token = _TOKEN if told.sabotage == "wrong-token" else playground.keys.alert_token
     sender = alerts_by_hand.Sender(playground.webhook_url, token)
-    client = playground.client_of([SERVICE], rps=RPS, connections=16)
-    await client.start()
+    clients = playground.client_of([SERVICE])
+    counts = traffic.Tally()
     late: list[float] = []
     answered: list[float] = []
     try:
         for number in range(told.sizes.rounds):
-            outcome = await told.persons.shift(SERVICE.name, WEIGHT, f"round {number + 1}")
+            outcome = await _raised(told, number)
             if not told.demand(outcome is migration.Outcome.DONE, f"round {number + 1}: the shift ended as {outcome}"):
                 break
-            if not await _alert(told, sender, late, answered):
+            async with clients.crowd(CLIENTS) as tally:
+                went_on = await _alert(told, sender, late, answered)
+            counts.old, counts.new, counts.failed = counts.old + tally.old, counts.new + tally.new, counts.failed + tally.failed
+            if not went_on:
                 break
-            released = await told.persons.release(SERVICE.name, f"after round {number + 1}")
+            released = await told.persons.typed(SERVICE.name, f"/migrate safe-mode off {SERVICE.name} after round {number + 1}")
             if not told.demand(released is migration.Outcome.DONE, f"round {number + 1}: safe-mode off ended as {released}"):
                 break
             if (number + 1) % 10 == 0:
                 told.say(f"{number + 1} alerts; p50 so far {counting.percentile(late, 50):.1f} ms")
     finally:
-        await client.stop()
         await sender.close()
-    _sum_up(told, late, answered, client.counts)
+    _sum_up(told, late, answered, counts)
+
+
+async def _raised(told: scene.Scene, number: int) -> migration.Outcome:
+    """The first time with cards and buttons, then with the keyboard: approved by another person and confirmed each time."""
+    if number == 0:
+        return await told.persons.shift(SERVICE.name, WEIGHT, "round 1")
+    return await told.persons.typed(SERVICE.name, f"/migrate shift {SERVICE.name} {WEIGHT}% round {number + 1}")
 
 
 async def _alert(told: scene.Scene, sender: alerts_by_hand.Sender, late: list[float], answered: list[float]) -> bool:
     """One alert, while requests flow. False: the story cannot go on."""
+    await _flowing(told)
     if told.sabotage == "frozen-agents":
         _send_to_agents(told, signal.SIGSTOP)
     try:
@@ -56,10 +67,20 @@ async def _alert(told: scene.Scene, sender: alerts_by_hand.Sender, late: list[fl
     if not told.demand(posted.accepted, f"the alert was answered with HTTP {posted.status or 'nothing'}"):
         return False
     told.notes.accepted.append(history.Accepted(posted.sent, SERVICE.name, last, LIMIT))
+    await sender.resolve(posted)  # what fires cannot be released
     took = max(0.0, (last or posted.sent) - posted.sent)
     late.append(1000 * took)
     answered.append(1000 * (posted.answered - posted.sent))
     return told.demand(took <= LIMIT, f"new still saw requests {took:.2f} s after the alert was sent")
+
+
+async def _flowing(told: scene.Scene) -> None:
+    """Until new has many requests a second."""
+    counts = told.playground.new.counts
+    until = counts.per_host[SERVICE.new_host] + _FLOWING
+    async with asyncio.timeout(10):
+        while counts.per_host[SERVICE.new_host] < until:  # noqa: ASYNC110 backends only count
+            await asyncio.sleep(_QUIET / 10)
 
 
 async def _last_at_new(told: scene.Scene, since: float) -> float | None:

@@ -78,26 +78,58 @@ class Persons:
         card = await self.ask(ANN, f"/migrate safe-mode off {service} {reason}")
         return await self.ended(service, await self.approved_and_confirmed(card))
 
+    async def typed(self, service: str, text: str) -> migration.Outcome:
+        """The same road by the keyboard alone (`/migrate approve`, `/migrate confirm`): Slack lets a card be posted once a
+        second, and a person who types need not wait for it."""
+        before = (await self.operation(service)).get("id", "")
+        await self._answered(ANN, text)
+        await self._answered(BOB, f"/migrate approve {service}")
+        await self._answered(ANN, f"/migrate confirm {service}")
+        return await self.ended(service, await self._newer(service, before))
+
+    async def _newer(self, service: str, before: str) -> str:
+        async with asyncio.timeout(_END):
+            while True:
+                found = str((await self.operation(service)).get("id", ""))
+                if found != before:
+                    return found
+                await asyncio.sleep(_LOOK_AGAIN)
+
+    async def _answered(self, user: str, text: str) -> None:
+        heard = len(self._driver.ephemerals(user))
+        outcome = await self._driver.command(user, text)
+        if not outcome.acknowledged:
+            raise Stuck(f"Slack got no answer to {text!r}: {outcome.error}")
+        await self._seen(lambda: len(self._driver.ephemerals(user)) > heard, f"an answer to {text!r}")
+
     async def ended(self, service: str, operation: str) -> migration.Outcome:
-        """Waits until the cluster says how the operation ended."""
+        """Waits until the cluster says how the operation ended. One that was taken back has another record after its own."""
         last: Mapping[str, Any] = {}
         try:
             async with asyncio.timeout(_END):
                 while True:
-                    last = await self.operation(service)
+                    seen = await self._seen_record(service)
+                    last = (seen.operation if seen else None) or {}
                     if last.get("id") == operation and last["outcome"] != migration.Outcome.OPEN:
+                        await self._playground.fleet.look()  # "done" is judged by what the proxies served then
                         return migration.Outcome(last["outcome"])
+                    if seen and seen.record and seen.record.operation == f"{operation}-revert":
+                        return migration.Outcome.REVERTED
                     await asyncio.sleep(_LOOK_AGAIN)
         except TimeoutError:
             raise Stuck(f"operation {operation} was not decided within {_END:g} s; last seen {last.get('phase')}") from None
 
     async def operation(self, service: str) -> Mapping[str, Any]:
         """The signed document of the service's newest operation; nothing before the first."""
+        seen = await self._seen_record(service)
+        return dict((seen.operation if seen else None) or {})
+
+    async def _seen_record(self, service: str) -> record_document.Sighting | None:
         try:
             found = await self._playground.api.get(client.CONFIG_MAPS, objects.NAMESPACE, f"migration-record-{service}")
         except errors.ClusterError:
-            return {}
-        return dict(record_document.read(found, self._playground.verifier).operation or {})
+            return None
+        return record_document.read(found, self._playground.verifier)
 
     async def _shown(self, card: records.Message, action: buttons.Action) -> records.Message:
         def screen() -> records.Message | None:

@@ -4,9 +4,10 @@ On a bare protocol without a task per request: the client must cost far less tha
 """
 
 import asyncio
+import contextlib
 import itertools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
 _SECONDS_KEPT = 900
@@ -221,6 +222,30 @@ class Traffic:
             for connection in opened:
                 await connection.close()
         return Burst(tally.old, tally.new, tally.failed, seconds)
+
+    @contextlib.asynccontextmanager
+    async def crowd(self, clients: int) -> AsyncIterator[Tally]:
+        """So many clients, each asking again as soon as it was answered, until the block ends. Not counted in `counts`."""
+        tally, turns = Tally(), itertools.cycle(self._requests)
+        leaving = False
+
+        def ended(connection: _Connection, side: str) -> None:
+            if not leaving:  # a request that is cut off by the end has not failed
+                tally.add(side)
+                connection.ask(next(turns))
+
+        opened = [_Connection(self._address, ended) for _ in range(clients)]
+        watch = asyncio.create_task(_drop_late(opened))
+        try:
+            for connection in opened:
+                connection.ask(next(turns))
+            yield tally
+        finally:
+            leaving = True
+            watch.cancel()
+            await asyncio.gather(watch, return_exceptions=True)
+            for connection in opened:
+                await connection.close()
 
     def _ended(self, connection: _Connection, side: str) -> None:
         self.counts.add(side)

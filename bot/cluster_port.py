@@ -9,8 +9,8 @@ import structlog
 
 from bot import metrics
 from handlers import ports
-from handlers.rules import migration
-from k8s import cluster_watch, holds, model, protocol, records, signing, views, wish, wish_document
+from handlers.rules import effects, migration
+from k8s import cluster_watch, errors, holds, model, protocol, records, signing, views, wish, wish_document
 
 _LOG = structlog.get_logger(__name__)
 
@@ -88,7 +88,12 @@ class Records:
         return record
 
     async def note(self, service: str, operation: Mapping[str, Any]) -> None:
-        await self._book.note(service, operation, str(operation["id"]))
+        """Beside the record that the operation wrote, or the one that took it back."""
+        written = str(operation["id"])
+        try:
+            await self._book.note(service, operation, written)
+        except errors.Conflict:
+            await self._book.note(service, operation, effects.revert_id(written))
 
     async def history(self, service: str) -> tuple[views.Revision, ...]:
         return await self._book.history(service)

@@ -257,6 +257,10 @@ async def test_records_wishes_and_holds_are_written_through_their_ports(api: cli
     assert (await book.write(change)).generation == 1
     await book.note("api", {"id": "op-1", "revision": 2})
     assert [one.audit for one in await book.history("api")] == [{"who": "ann"}]
+    await book.write(views.RecordChange("api", EXPOSURE.at(0), 1, "op-1-revert", {"id": "op-1", "revision": 3}, {"who": "ferry"}))
+    await book.note("api", {"id": "op-1", "revision": 4})  # the end of a revert, beside the record that took it back
+    with pytest.raises(errors.Conflict):
+        await book.note("api", {"id": "op-0", "revision": 9})
 
     wishes = cluster_port.Wishes(wish.WishBook(api, NAMESPACE, cluster_port.edited))
     await wishes.set_weight("api", 25, 5)

@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from k8s import cluster_watch, holds, model, protocol, proxy_report, records, views, wish
+from handlers.rules import effects
+from k8s import cluster_watch, errors, holds, model, protocol, proxy_report, records, views, wish
 
 
 @dataclass
@@ -39,7 +40,10 @@ class Records:
         return record
 
     async def note(self, service: str, operation: Mapping[str, Any]) -> None:
-        await self.book.note(service, operation, str(operation["id"]))
+        try:
+            await self.book.note(service, operation, str(operation["id"]))
+        except errors.Conflict:
+            await self.book.note(service, operation, effects.revert_id(str(operation["id"])))
 
     async def history(self, service: str) -> tuple[views.Revision, ...]:
         return await self.book.history(service)

@@ -8,6 +8,7 @@ from handlers.rules import approvals, decision, effects, migration, planning, re
 from k8s import model
 
 Reason = refusals.Reason
+_BACK = "going back to"  # how the sentence begins that says why: the end of the way back repeats it
 Report = (
     messages.RecordWritten
     | messages.RecordNotWritten
@@ -88,7 +89,8 @@ def reverted(of: migration.Migration, message: messages.Converged, now: datetime
     operation = _expected(of, message)
     if isinstance(operation, refusals.Refusal):
         return decision.refused(of, operation)
-    because = f"taken back ({message.because}); it began with: {operation.because}"
+    why = next((said for _, said in reversed(operation.timeline) if said.startswith(_BACK)), operation.because)
+    because = f"{why}; {message.because}"
     return decision.closed(of, migration.Outcome.REVERTED, because, now=now)
 
 
@@ -126,7 +128,7 @@ def revert(
     of: migration.Migration, operation: migration.Operation, lower: model.Exposure, why: str, now: datetime
 ) -> decision.Decision:
     """The lower record is written over the other; from here on only reports of the revert count."""
-    because = f"going back to {lower.weight}%: {why}"
+    because = f"{_BACK} {lower.weight}%: {why}"
     step = effects.RevertRecord(
         id=effects.revert_id(operation.id), service=of.service, exposure=lower, operation=operation, because=because
     )

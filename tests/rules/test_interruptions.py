@@ -144,3 +144,11 @@ def test_a_raise_whose_write_was_never_answered_is_taken_back_and_not_called_fai
     assert refused.next.phase is Phase.STEADY
     assert refused.next.last is not None
     assert refused.next.last.outcome is migration.Outcome.FAILED
+
+
+def test_the_end_of_the_way_back_says_why_it_was_taken() -> None:
+    back = builders.in_phase(Phase.REVERTING)
+    written = builders.report(messages.RecordWritten, back, generation=3).next
+    done = builders.report(messages.Converged, written, because="2 of 2 proxies serve it").next
+    assert done.last is not None
+    assert done.last.because == "going back to 25%: 1 of 2; 2 of 2 proxies serve it"

@@ -28,7 +28,7 @@ check: setup  ## format, lint, types, import order: seconds
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports --no-cache | tail -n 12
+	@$(BIN)/lint-imports --no-cache | tail -n 11
 
 test: check  ## check, then every test
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup tests

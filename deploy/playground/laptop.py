@@ -9,7 +9,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -39,6 +39,7 @@ Say = Callable[[str], None]
 READY_WITHIN = 90.0  # seconds
 STEADY_RPS = 60.0
 _LOOK_AGAIN = 0.2
+_REST = 0.1  # seconds without a request: nothing is on its way any more
 _MEMORY_NEEDED = 512 << 20  # bytes
 SHIPPED_LIMITS: Mapping[str, str] = {}  # of the bot's settings: nothing differs from what is shipped
 
@@ -128,6 +129,19 @@ class Playground:
         targets = [traffic.Target(app.old_host) for app in apps]
         return traffic.Traffic(self.ingress.address, self.ingress.port, targets, rps=rps, connections=connections)
 
+    @contextlib.asynccontextmanager
+    async def alone(self) -> AsyncIterator[None]:
+        """Nobody else asks meanwhile: the steady traffic rests, and its last requests have been counted."""
+        await self.traffic.stop()
+        before, now = -1, self._counted()
+        while now != before:
+            await asyncio.sleep(_REST)
+            before, now = now, self._counted()
+        try:
+            yield
+        finally:
+            await self.traffic.start()
+
     def pods(self, workload: str) -> list[kubelet.Running]:
         """Pods of one of Ferry's workloads."""
         return [pod for pod in self.kubelet.running() if pod.name.startswith(f"{workload}-")]
@@ -178,6 +192,9 @@ class Playground:
     async def stop(self) -> None:
         """Ends everything. May be called twice."""
         await self._undo.aclose()
+
+    def _counted(self) -> int:
+        return self.new.counts.total + sum(backend.counts.total for backend in self.old.values())
 
     async def _world(self) -> None:
         """All that is no process of Ferry's: takes no time."""

@@ -15,6 +15,7 @@ ANN, BOB = people.U_ANN, people.U_BOB
 _LOOK_AGAIN = 0.02  # seconds
 _ANSWER = 15.0
 _END = 60.0
+_SHOWN = 1500  # characters of what Slack shows
 
 
 class Stuck(Exception):
@@ -31,7 +32,7 @@ class Persons:
     async def ask(self, user: str, text: str) -> records.Message:
         """Types a command that asks for a change: its card, with the button Approve or Confirm."""
         before = {message.ts for message in self._driver.messages()}
-        heard = len(self._driver.ephemerals(user))
+        heard = self._heard(user)
 
         def card() -> records.Message | None:
             found = [message for message in self._driver.messages() if message.ts not in before and message.from_bot]
@@ -44,7 +45,7 @@ class Persons:
         try:
             return await self._driver.wait_for(card, within=_ANSWER)
         except TimeoutError:
-            said = [message.words for message in self._driver.ephemerals(user)[heard:]]
+            said = [message.words for message in self._driver.ephemerals(user) if message.ts > heard]
             raise Stuck(f"{text!r} brought no card; it was answered with: {' / '.join(said) or 'nothing'}") from None
 
     async def press(self, user: str, card: records.Message, action: buttons.Action) -> None:
@@ -56,9 +57,9 @@ class Persons:
 
     async def refused(self, user: str, card: records.Message, action: buttons.Action) -> str:
         """Clicks a button that is not for this person: what only they are told. Stuck if nothing is said."""
-        heard = len(self._driver.ephemerals(user))
+        heard = self._heard(user)
         await self.press(user, card, action)
-        await self._seen(lambda: len(self._driver.ephemerals(user)) > heard, f"a refusal of {action}")
+        await self._seen(lambda: self._heard(user) > heard, f"a refusal of {action}")
         return self._driver.ephemerals(user)[-1].words
 
     async def approved_and_confirmed(self, card: records.Message, *, by: str = BOB, requester: str = ANN) -> str:
@@ -96,11 +97,11 @@ class Persons:
                 await asyncio.sleep(_LOOK_AGAIN)
 
     async def _answered(self, user: str, text: str) -> None:
-        heard = len(self._driver.ephemerals(user))
+        heard = self._heard(user)
         outcome = await self._driver.command(user, text)
         if not outcome.acknowledged:
             raise Stuck(f"Slack got no answer to {text!r}: {outcome.error}")
-        await self._seen(lambda: len(self._driver.ephemerals(user)) > heard, f"an answer to {text!r}")
+        await self._seen(lambda: self._heard(user) > heard, f"an answer to {text!r}")
 
     async def ended(self, service: str, operation: str) -> migration.Outcome:
         """Waits until the cluster says how the operation ended. One that was taken back has another record after its own."""
@@ -131,6 +132,11 @@ class Persons:
             return None
         return record_document.read(found, self._playground.verifier)
 
+    def _heard(self, user: str) -> str:
+        """The timestamp of the newest message that only this person sees; they are as long as each other, and grow."""
+        whispers = self._driver.ephemerals(user)
+        return whispers[-1].ts if whispers else ""
+
     async def _shown(self, card: records.Message, action: buttons.Action) -> records.Message:
         def screen() -> records.Message | None:
             found = self._driver.find(card.channel, card.ts)
@@ -142,7 +148,7 @@ class Persons:
         try:
             return await self._driver.wait_for(look, within=_ANSWER)
         except TimeoutError as error:
-            raise Stuck(f"{what} did not come; {error}") from None
+            raise Stuck(f"{what} did not come; {str(error)[:_SHOWN]}") from None
 
 
 def operation_of(card: records.Message) -> str:

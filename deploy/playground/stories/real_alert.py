@@ -9,14 +9,13 @@ from handlers.rules import migration
 
 SERVICE, OTHER = objects.FIRST, objects.SECOND
 WEIGHT = 25
-LIMIT = 20.0  # seconds from the first failure until new sees no more requests
 _QUIET = 1.5  # seconds without a request at new
 _LOOK_AGAIN = 0.05
 
 
 async def play(told: scene.Scene) -> None:
     """Raises people.Stuck."""
-    playground = told.playground
+    playground, limit = told.playground, told.sizes.limit
     outcome = await told.persons.shift(SERVICE.name, WEIGHT, "before it breaks")
     if not told.demand(outcome is migration.Outcome.DONE, f"the shift to {WEIGHT}% ended as {outcome}"):
         return
@@ -33,14 +32,14 @@ async def play(told: scene.Scene) -> None:
     finally:
         playground.prometheus.child.proceed()
     fired = [alert["labels"] for alert in await monitoring.firing(playground.alertmanager_url)]
-    told.notes.accepted.append(history.Accepted(first, SERVICE.name, last, LIMIT))
+    told.notes.accepted.append(history.Accepted(first, SERVICE.name, last, limit))
     told.measured |= {
         "seconds_from_first_failure_to_last_request_at_new": round((last or first) - first, 3),
         "failed_tries_at_new": playground.new.counts.failed,
         "failed_requests_of_clients": whole.failed - began,
         "alerts": sorted({str(one.get("alertname")) for one in fired if one.get("migration_service") == SERVICE.name}),
     }
-    told.demand((last or first) - first <= LIMIT, f"new still saw requests {LIMIT:g} s after its first failure")
+    told.demand((last or first) - first <= limit, f"new still saw requests {limit:g} s after its first failure")
     told.demand(playground.fleet.held(SERVICE.name), f"no proxy holds {SERVICE.name}")
     told.demand(not playground.fleet.held(OTHER.name), f"{OTHER.name} was held too, and nothing was wrong with it")
 
@@ -56,7 +55,7 @@ async def _first_failure(counts: backends.Counts) -> float:
 async def _last_at_new(told: scene.Scene, since: float) -> float:
     """When new saw its last request of the service, waiting for quiet, and not much longer than the limit."""
     loop, counts = asyncio.get_running_loop(), told.playground.new.counts
-    until = loop.time() + LIMIT + 1
+    until = loop.time() + told.sizes.limit + 1
     while True:
         before = counts.last_of.get(SERVICE.new_host)
         await asyncio.sleep(_QUIET)

@@ -10,10 +10,11 @@ from deploy.playground.stories import people, recording
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """`requests`: asked at each weight of `shift`. `rounds`: of `alert`."""
+    """`requests`: asked at each weight of `shift`. `rounds`: of `alert`. `limit`: seconds that `real-alert` may take."""
 
     requests: int = 20_000
     rounds: int = 50
+    limit: float = 20.0
 
 
 @dataclass(slots=True)

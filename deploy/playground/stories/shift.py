@@ -44,11 +44,10 @@ async def _approve_ones_own(told: scene.Scene, card: records.Message) -> None:
 async def _measure(told: scene.Scene, weight: int) -> dict[str, object]:
     """A burst of clients alone: what old and new counted of it."""
     playground = told.playground
-    await playground.traffic.stop()
     old, new = playground.old[SERVICE.name].counts, playground.new.counts
-    before = old.total, new.per_host[SERVICE.new_host]
-    burst = await playground.client_of([SERVICE]).burst(told.sizes.requests)
-    await playground.traffic.start()
+    async with playground.alone():
+        before = old.total, new.per_host[SERVICE.new_host]
+        burst = await playground.client_of([SERVICE]).burst(told.sizes.requests)
     counted_old, counted_new = old.total - before[0], new.per_host[SERVICE.new_host] - before[1]
     total = counted_old + counted_new
     told.notes.clients(told.sizes.requests, burst.failed)

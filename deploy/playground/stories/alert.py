@@ -2,9 +2,10 @@
 
 import asyncio
 import signal
+from dataclasses import dataclass, field
 
 from deploy.playground import alerts_by_hand, objects
-from deploy.playground.stories import counting, history, scene
+from deploy.playground.stories import counting, history, pauses, scene
 from deploy.playground.world import traffic
 from handlers.rules import migration
 
@@ -17,50 +18,60 @@ _FLOWING = 60  # requests at new before the alert
 _TOKEN = "a token that nobody gave out"
 
 
+@dataclass(slots=True)
+class _Rounds:
+    """One entry a round, milliseconds: from sending the alert to the last request at new, to its answer, and the longest
+    pause of this process meanwhile. `counts`: of the clients."""
+
+    late: list[float] = field(default_factory=list)
+    answered: list[float] = field(default_factory=list)
+    paused: list[float] = field(default_factory=list)
+    counts: traffic.Tally = field(default_factory=traffic.Tally)
+
+
 async def play(told: scene.Scene) -> None:
     """Raises people.Stuck."""
     playground = told.playground
     token = _TOKEN if told.sabotage == "wrong-token" else playground.keys.alert_token
     sender = alerts_by_hand.Sender(playground.webhook_url, token)
-    clients = playground.client_of([SERVICE])
-    counts = traffic.Tally()
-    late: list[float] = []
-    answered: list[float] = []
+    clients, rounds = playground.client_of([SERVICE]), _Rounds()
     try:
-        for number in range(told.sizes.rounds):
+        for number in range(1, told.sizes.rounds + 1):
             outcome = await _raised(told, number)
-            if not told.demand(outcome is migration.Outcome.DONE, f"round {number + 1}: the shift ended as {outcome}"):
+            if not told.demand(outcome is migration.Outcome.DONE, f"round {number}: the shift ended as {outcome}"):
                 break
             async with clients.crowd(CLIENTS) as tally:
-                went_on = await _alert(told, sender, late, answered)
-            counts.old, counts.new, counts.failed = counts.old + tally.old, counts.new + tally.new, counts.failed + tally.failed
+                went_on = await _alert(told, sender, rounds)
+            for side in ("old", "new", "failed"):
+                setattr(rounds.counts, side, getattr(rounds.counts, side) + getattr(tally, side))
             if not went_on:
                 break
-            released = await told.persons.typed(SERVICE.name, f"/migrate safe-mode off {SERVICE.name} after round {number + 1}")
-            if not told.demand(released is migration.Outcome.DONE, f"round {number + 1}: safe-mode off ended as {released}"):
+            released = await told.persons.typed(SERVICE.name, f"/migrate safe-mode off {SERVICE.name} after round {number}")
+            if not told.demand(released is migration.Outcome.DONE, f"round {number}: safe-mode off ended as {released}"):
                 break
-            if (number + 1) % 10 == 0:
-                told.say(f"{number + 1} alerts; p50 so far {counting.percentile(late, 50):.1f} ms")
+            if number % 10 == 0:
+                told.say(f"{number} alerts; p50 so far {counting.percentile(rounds.late, 50):.1f} ms")
     finally:
         await sender.close()
-    _sum_up(told, late, answered, counts)
+    _sum_up(told, rounds)
 
 
 async def _raised(told: scene.Scene, number: int) -> migration.Outcome:
     """The first time with cards and buttons, then with the keyboard: approved by another person and confirmed each time."""
-    if number == 0:
+    if number == 1:
         return await told.persons.shift(SERVICE.name, WEIGHT, "round 1")
-    return await told.persons.typed(SERVICE.name, f"/migrate shift {SERVICE.name} {WEIGHT}% round {number + 1}")
+    return await told.persons.typed(SERVICE.name, f"/migrate shift {SERVICE.name} {WEIGHT}% round {number}")
 
 
-async def _alert(told: scene.Scene, sender: alerts_by_hand.Sender, late: list[float], answered: list[float]) -> bool:
+async def _alert(told: scene.Scene, sender: alerts_by_hand.Sender, rounds: _Rounds) -> bool:
     """One alert, while requests flow. False: the story cannot go on."""
     await _flowing(told)
     if told.sabotage == "frozen-agents":
         _send_to_agents(told, signal.SIGSTOP)
     try:
-        posted = await sender.fire(SERVICE.name)
-        last = await _last_at_new(told, posted.sent)
+        async with pauses.Pauses() as stood_still:
+            posted = await sender.fire(SERVICE.name)
+            last = await _last_at_new(told, posted.sent)
     finally:
         if told.sabotage == "frozen-agents":
             _send_to_agents(told, signal.SIGCONT)
@@ -69,8 +80,9 @@ async def _alert(told: scene.Scene, sender: alerts_by_hand.Sender, late: list[fl
     told.notes.accepted.append(history.Accepted(posted.sent, SERVICE.name, last, LIMIT))
     await sender.resolve(posted)  # what fires cannot be released
     took = max(0.0, (last or posted.sent) - posted.sent)
-    late.append(1000 * took)
-    answered.append(1000 * (posted.answered - posted.sent))
+    rounds.late.append(1000 * took)
+    rounds.answered.append(1000 * (posted.answered - posted.sent))
+    rounds.paused.append(1000 * stood_still.longest)
     return told.demand(took <= LIMIT, f"new still saw requests {took:.2f} s after the alert was sent")
 
 
@@ -100,17 +112,19 @@ def _send_to_agents(told: scene.Scene, number: signal.Signals) -> None:
         pod.processes["agent"].send(number)
 
 
-def _sum_up(told: scene.Scene, late: list[float], answered: list[float], counts: traffic.Tally) -> None:
-    for name, values in (("last_at_new_ms", late), ("answer_ms", answered)):
+def _sum_up(told: scene.Scene, rounds: _Rounds) -> None:
+    figures = {"last_at_new_ms": rounds.late, "answer_ms": rounds.answered, "longest_pause_of_the_playground_ms": rounds.paused}
+    for name, values in figures.items():
         told.measured[name] = {
             "p50": round(counting.percentile(values, 50), 2),
             "p99": round(counting.percentile(values, 99), 2),
             "max": round(max(values, default=0.0), 2),
         }
-    told.measured["n"] = len(late)
+    counts, done = rounds.counts, len(rounds.late)
+    told.measured["n"] = done
     told.measured["since"] = "the alert's request was sent (monotonic); to the last request whose head new had read"
     told.measured["requests"] = counts.total
     told.measured["failed_requests"] = counts.failed
     told.notes.clients(counts.total, counts.failed)
-    told.demand(len(late) >= told.sizes.rounds, f"{len(late)} of {told.sizes.rounds} rounds were measured")
+    told.demand(done >= told.sizes.rounds, f"{done} of {told.sizes.rounds} rounds were measured")
     told.demand(counts.failed == 0, f"{counts.failed} requests failed")

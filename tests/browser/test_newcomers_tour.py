@@ -98,7 +98,7 @@ async def test_a_newcomer_moves_traffic_breaks_the_new_cluster_and_watches_it_co
         await browser.screenshot(path=PICTURE)
 
     await browser.get_by_role("switch", name="New cluster answers 500").click()
-    await expect(browser.get_by_text("HELD")).to_be_visible()
+    await expect(browser.get_by_text("HELD", exact=True)).to_be_visible()
     await expect(share).to_have_text("0%")
     await expect(browser.get_by_role("log", name="Messages").get_by_text("FerryNewClusterErrors").first).to_be_visible()
     await expect(browser.get_by_label("Tour").get_by_role("img", name="done")).to_have_count(5)

@@ -21,13 +21,13 @@ from deploy.playground.world import addresses, processes
 from k8s import errors
 
 _FIRST = f"""
-Open {{url}} and follow the tour on the left, or type there:
+Open {{url}} and follow the tour on the right, or type there:
 
   as Ann   /migrate shift {objects.FIRST.name} 5% try it
   as Bob   press Approve on the card
   as Ann   press Confirm, and watch the chart
 
-Then break the new cluster with a knob on the right. Ctrl-C stops everything and leaves nothing behind.
+Then break the new cluster with a knob. Ctrl-C stops everything and leaves nothing behind.
 """
 
 

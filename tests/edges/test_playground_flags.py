@@ -84,9 +84,9 @@ def test_a_refusal_ends_with_code_2(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_demos_document_is_the_customers_with_one_port_more() -> None:
     first, second = wish_document.read(objects.document(objects.APPS, new_port=8443)).services.values()
-    assert (first.name, first.old_host) == ("api-name01", "api-name01.teamname.dev.aliyun.intracloud.cn.aibang")
-    assert first.new_host == "api-name01.kong.dev.aliyun.intracloud.cn.aibang"
-    assert first.new_port == 8443
+    assert (first.name, first.exposure.old_host) == ("api-name01", "api-name01.teamname.dev.aliyun.intracloud.cn.aibang")
+    assert first.exposure.new_host == "api-name01.kong.dev.aliyun.intracloud.cn.aibang"
+    assert first.exposure.new_port == 8443
     assert str(first.old_backend) == "bbdm-api.aibang-1111111111-bbdm.svc.cluster.local:8078"
     assert (first.wish, second.name, second.wish) == (0, "web-name02", 0)
 

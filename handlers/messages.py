@@ -28,6 +28,7 @@ class Person:
     """Somebody who asks. `id` is the person, however they came (`slack:T0/U0`); `shown` is how cards name them.
 
     `refused`: why this person may do nothing that raises (guest, other workspace, bot, not listed); empty: may ask.
+    `member`: one of us, who may always take traffic back; guests, bots and people of other workspaces may not even that.
     `approver`: may approve what somebody else asked for.
     """
 
@@ -37,6 +38,7 @@ class Person:
     approver: bool = False
     refused: str = ""
     locale: str = "en"
+    member: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,8 +106,8 @@ class Chat(Protocol):
     async def say(self, operation: migration.Operation, sentence: str) -> None:
         """One line in the thread of its card."""
 
-    async def tell(self, person: messages.Person, place: messages.Place, text: str) -> None:
-        """For this person's eyes only, where they asked."""
+    async def alert(self, alert: messages.Alert) -> None:
+        """Post the card of an alert that no operation's thread tells of: a warning, or its end. Nobody is called."""
 
     async def page(self, service: str, sentence: str) -> None:
         """Reach the people who must act now."""

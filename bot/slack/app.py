@@ -23,7 +23,7 @@ from bot.slack import (
     web_client,
 )
 from bot.slack.words import Words
-from handlers import kubectl, ports, tasks
+from handlers import kubectl, messages, ports, tasks
 
 NO_SECRET = (
     "Slack cannot be used: slack.mode is http and there is no signing secret, so that anybody could pose as Slack; "  # noqa: S105
@@ -48,14 +48,18 @@ def open_poster(
         line = kubectl.hold_line(namespace, service) if service else ""
         return answer_cards.page_card(service, sentence, words, mention=page, take_back=line)
 
+    def rang(alert: messages.Alert) -> Any:
+        line = kubectl.hold_line(namespace, alert.service) if alert.service else ""
+        return answer_cards.alert_card(alert, words, take_back=line)
+
     return poster.Poster(
         outgoing.Outgoing(web_client.open_patient_client(chosen.api_url, token), clock),
         cards,
-        replies.Replies(web_client.open_client(chosen.api_url, token)),
         clock,
         channels=tuple(dict.fromkeys([chosen.channel, *chosen.heard])),
         draw_card=card,
         draw_page=called,
+        draw_alert=rang,
         draw_line=lambda sentence: answer_cards.sentence_card(sentence, words),
         spacing=spacing,
     )

@@ -6,43 +6,44 @@ from typing import Any
 
 import structlog
 
-from bot.slack import card_parts, card_writer, outgoing, replies
+from bot.slack import card_parts, card_writer, outgoing
 from handlers import messages, ports
 from handlers.rules import migration
 
 MOST_WRITERS = 500  # idle ones beyond are forgotten; where their cards are is in the store
-MOST_WAITING = 200  # calls for people and private answers
+MOST_WAITING = 200  # calls for people and alerts
+MOST_ALERTS = 100  # of them: a storm of warnings leaves room for calls
 SPACING = 1.0
 _log = structlog.get_logger("ferry.slack")
 
 
 class Poster:
-    """`handlers.ports.Chat`. `channels`: where cards may be, the first one when nothing else is said; pages go there too.
+    """`handlers.ports.Chat`. `channels`: where cards may be, the first one when nothing else is said (calls and alerts too).
 
-    `draw_card` and `draw_page` make the messages, `draw_line` what a private answer looks like. `spacing`: seconds between two
-    updates of one card, while it is the only one.
+    `draw_card`, `draw_page` and `draw_alert` make the messages, `draw_line` a line of a card's thread. `spacing`: seconds
+    between two updates of one card, while it is the only one.
     """
 
     def __init__(
         self,
         out: outgoing.Outgoing,
         cards: card_writer.Cards,
-        private: replies.Replies,
         clock: ports.Clock,
         *,
         channels: Sequence[str],
         draw_card: card_writer.Draw,
         draw_page: Callable[[str, str], card_parts.Shown],
+        draw_alert: Callable[[messages.Alert], card_parts.Shown],
         draw_line: Callable[[str], card_parts.Shown],
         spacing: float = SPACING,
     ) -> None:
         self._out = out
         self._cards = cards
-        self._private = private
         self._pace = card_writer.Pace(clock, spacing)
         self._channels = tuple(channels)
         self._draw_card = draw_card
         self._draw_page = draw_page
+        self._draw_alert = draw_alert
         self._draw_line = draw_line
         self._writers: dict[str, card_writer.CardWriter] = {}
         self._writing: dict[str, asyncio.Task[None]] = {}
@@ -58,15 +59,14 @@ class Poster:
         self._writer(operation).say(self._draw_line(sentence).text)
         self._wake(operation.id)
 
-    async def tell(self, person: messages.Person, place: messages.Place, text: str) -> None:
-        """For this person's eyes only, where they asked. Nobody is told who did not come through Slack."""
-        found = card_parts.PERSON.fullmatch(person.id)
-        if found:
-            self._start(self._private.whisper(found[1], place.channel, place.thread, self._draw_line(text)), "a private answer")
+    async def alert(self, alert: messages.Alert) -> None:
+        """Its card, in the first channel; nobody is mentioned."""
+        shown = self._draw_alert(alert)
+        self._start(self._post(shown, alert.service, lane="alerts"), f"alert {alert.name}", room=MOST_ALERTS)
 
     async def page(self, service: str, sentence: str) -> None:
         """In the first channel, mentioning whoever must act."""
-        self._start(self._page(service, sentence), "a call for people")
+        self._start(self._post(self._draw_page(service, sentence), service, lane="people are called"), "a call for people")
 
     async def drain(self, limit: float, *, hurry: bool = True) -> bool:
         """At most `limit` seconds until all is said; what is left then is dropped. False: something was.
@@ -117,8 +117,8 @@ class Poster:
         if not _report(task) and not task.cancelled() and self._writers[operation_id].waits:
             self._wake(operation_id)
 
-    def _start(self, work: Coroutine[Any, Any, None], what: str) -> None:
-        if len(self._saying) >= MOST_WAITING:
+    def _start(self, work: Coroutine[Any, Any, None], what: str, *, room: int = MOST_WAITING) -> None:
+        if len(self._saying) >= room:
             work.close()
             _log.error("too much waits for Slack; this is not said", what=what)
             return
@@ -130,13 +130,12 @@ class Poster:
         self._saying.discard(task)
         _report(task)
 
-    async def _page(self, service: str, sentence: str) -> None:
-        shown = self._draw_page(service, sentence)
+    async def _post(self, shown: card_parts.Shown, service: str, *, lane: str) -> None:
         body = {"channel": self._channels[0], "text": shown.text, "blocks": shown.blocks, "unfurl_links": False}
         try:
-            await self._out.call("chat.postMessage", lambda: body, lane="people are called")
+            await self._out.call("chat.postMessage", lambda: body, lane=lane)
         except outgoing.SaidNo as no:
-            _log.error("a call for people cannot be posted", service=service, sentence=sentence, why=str(no))
+            _log.error("a message cannot be posted", what=lane, service=service, text=shown.text, why=str(no))
 
 
 def _report(task: asyncio.Task[None]) -> bool:

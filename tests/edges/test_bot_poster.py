@@ -1,6 +1,7 @@
 """Cards in Slack: one for each operation, its newest state, whatever Slack does in between."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 
 from bot import clock
-from bot.slack import card_parts, operation_cards, outgoing, poster, replies, web_client
+from bot.slack import answer_cards, card_parts, operation_cards, outgoing, poster, replies, web_client
 from bot.slack.words import Live, Words, sentence
 from deploy.playground.slack import clock as slack_clock
 from deploy.playground.slack import people, records
@@ -17,8 +18,6 @@ from handlers import messages
 from handlers.rules import migration
 from tests.integration.slack_house import MemoryCards
 from tests.rules import builders
-
-ANN = messages.Person(f"slack:{people.TEAM_ID}/{people.U_ANN}", "ann")
 
 
 class Quick(clock.SystemClock):
@@ -52,11 +51,11 @@ class Bench:
         return poster.Poster(
             outgoing.Outgoing(web_client.open_patient_client(self.slack.api_url, token), self.time),
             self.cards,
-            replies.Replies(web_client.open_client(self.slack.api_url, token)),
             self.time,
             channels=(people.C_MIGRATION,),
             draw_card=self._drawn,
             draw_page=lambda service, text: card_parts.Shown(f"<@{people.U_BOB}> {service}: {text}", []),
+            draw_alert=lambda alert: answer_cards.alert_card(alert, Words("en"), take_back="kubectl patch …"),
             draw_line=lambda text: card_parts.Shown(sentence(text), [card_parts.section(Live(sentence(text)))]),
         )
 
@@ -93,6 +92,20 @@ async def bench() -> AsyncIterator[Bench]:
 def operation(number: int = 1, *, revision: int = 1, because: str = "asked", **changes: Any) -> migration.Operation:
     made = builders.the(builders.proposed(builders.at(5)))
     return replace(made, id=f"op-{number}", revision=revision, because=because, **changes)
+
+
+def warning(**changes: Any) -> messages.Alert:
+    made = messages.Alert(
+        id="alert-1",
+        at=builders.NOON,
+        service="shop",
+        name="Slow",
+        cause="c/1",
+        severity=messages.Severity.WARNING,
+        firing=True,
+        started=builders.NOON,
+    )
+    return replace(made, **changes)
 
 
 def done(number: int = 1, *, revision: int) -> migration.Operation:
@@ -264,13 +277,26 @@ async def test_a_channel_that_does_not_let_ferry_in_is_logged_and_given_up(bench
     assert bench.cards.kept == {}
 
 
-async def test_a_private_answer_is_seen_by_that_person_alone_and_others_came_another_way(bench: Bench) -> None:
-    place = messages.Place(people.C_MIGRATION)
-    await bench.poster.tell(ANN, place, "only you <!here>")
-    await bench.poster.tell(messages.Person("cli:root", "root", messages.Source.CLI), place, "not by Slack")
+async def test_an_alert_is_a_card_in_the_channel_that_mentions_nobody_and_says_how_to_take_traffic_back(bench: Bench) -> None:
+    await bench.poster.alert(warning(summary="slow <!channel> <@U0ANN>"))
     assert await bench.poster.drain(10)
-    assert ["<!here>" in message.text for message in bench.slack.driver.ephemerals(people.U_ANN)] == [False]
-    assert bench.posted() == []
+    card = bench.posted()[0]
+    assert (card.channel, card.thread_ts) == (people.C_MIGRATION, None)
+    assert "Slow" in card.text
+    assert "kubectl patch" in card.words
+    assert "ferry.hold" in card.action_ids
+    assert "<!channel>" not in json.dumps([block for block in card.blocks if "mrkdwn" in json.dumps(block)])
+
+
+async def test_a_storm_of_alerts_leaves_room_for_a_call_for_people(bench: Bench) -> None:
+    bench.slack.faults.refuse()
+    for number in range(2 * poster.MOST_WAITING):
+        await bench.poster.alert(warning(name=f"Slow{number}"))
+    await bench.poster.page("shop", "it does not converge")
+    bench.slack.faults.clear()
+    assert await bench.poster.drain(10)
+    assert len(bench.posted()) == poster.MOST_ALERTS + 1
+    assert f"<@{people.U_BOB}> shop: it does not converge" in [message.text for message in bench.posted()]
 
 
 async def test_a_call_for_people_mentions_them(bench: Bench) -> None:

@@ -105,6 +105,7 @@ class Chat:
         self.cards: dict[str, migration.Operation] = {}
         self.lines: list[str] = []
         self.pages: list[str] = []
+        self.alerts: list[messages.Alert] = []
         self.phases: list[str] = []
         self.broken = False
 
@@ -124,7 +125,8 @@ class Chat:
         self.lines.append(sentence)
         self._speak()
 
-    async def tell(self, person: messages.Person, place: messages.Place, text: str) -> None:
+    async def alert(self, alert: messages.Alert) -> None:
+        self.alerts.append(alert)
         self._speak()
 
     async def page(self, service: str, sentence: str) -> None:

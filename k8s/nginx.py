@@ -5,6 +5,7 @@ that holds as many such files as the weight says. `allow/<service>` must exist b
 Nothing free reaches the text: `_only_safe` refuses every value that is not made of a few harmless characters.
 """
 
+import functools
 import hashlib
 import ipaddress
 import math
@@ -178,6 +179,7 @@ def render(config: ProxyConfig, sites: Sequence[Site]) -> Rendered:
     return Rendered(text(generation), generation)
 
 
+@functools.cache  # compiling the templates takes fifty times as long as filling them in
 def _templates() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("templates", "nginx"),

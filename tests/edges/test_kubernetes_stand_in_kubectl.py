@@ -1,9 +1,10 @@
 """kubectl, as an on-call engineer types it, gets along with the stand-in."""
 
 import asyncio
+import shlex
 import shutil
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -17,8 +18,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from deploy.playground.kubernetes.server import KubernetesStandIn
+from handlers import kubectl as kubectl_lines
+from k8s import hold_document
 
-Kubectl = Callable[..., Awaitable[tuple[int, str]]]
+RBAC = Path(__file__).resolve().parents[2] / "deploy" / "kubernetes" / "base" / "on-call-rbac.yaml"
 
 pytestmark = pytest.mark.skipif(
     shutil.which("kubectl") is None, reason="kubectl is not installed; the playground does not need it"
@@ -56,6 +59,43 @@ def _certificate(folder: Path) -> tuple[Path, Path]:
     return public, private
 
 
+class Kubectl:
+    """What somebody on call types, and what they see: exit code and output."""
+
+    def __init__(self, folder: Path, server: KubernetesStandIn, certificate: Path) -> None:
+        self.server = server
+        self._folder = folder
+        self._cluster = {"server": server.url, "certificate-authority": str(certificate)}
+        self.become(server.admin_token)
+
+    def become(self, token: str) -> None:
+        """Whose rights count from now on."""
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "it",
+            "clusters": [{"name": "it", "cluster": self._cluster}],
+            "users": [{"name": "it", "user": {"token": token}}],
+            "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it", "namespace": "migration-system"}}],
+        }
+        (self._folder / "config").write_text(yaml.safe_dump(config))
+
+    async def __call__(self, *arguments: str, stdin: str = "") -> tuple[int, str]:
+        return await self.type(shlex.join(["kubectl", *arguments]), stdin=stdin)
+
+    async def type(self, line: str, *, stdin: str = "") -> tuple[int, str]:
+        """A whole line, as a shell reads it."""
+        process = await asyncio.create_subprocess_shell(
+            line,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            env={"KUBECONFIG": str(self._folder / "config"), "HOME": str(self._folder), "PATH": "/usr/local/bin:/usr/bin:/bin"},
+        )
+        output, _ = await process.communicate(stdin.encode())
+        return process.returncode or 0, output.decode().strip()
+
+
 @pytest_asyncio.fixture
 async def kubectl(tmp_path: Path) -> AsyncIterator[Kubectl]:
     public, private = _certificate(tmp_path)
@@ -63,30 +103,7 @@ async def kubectl(tmp_path: Path) -> AsyncIterator[Kubectl]:
     tls.load_cert_chain(public, private)
     server = KubernetesStandIn(tls=tls)
     await server.start()
-    cluster = {"server": server.url, "certificate-authority": str(public)}
-    config = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "current-context": "it",
-        "clusters": [{"name": "it", "cluster": cluster}],
-        "users": [{"name": "it", "user": {"token": server.admin_token}}],
-        "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it", "namespace": "migration-system"}}],
-    }
-    (tmp_path / "config").write_text(yaml.safe_dump(config))
-
-    async def run(*arguments: str, stdin: str = "") -> tuple[int, str]:
-        process = await asyncio.create_subprocess_exec(
-            "kubectl",
-            *arguments,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            env={"KUBECONFIG": str(tmp_path / "config"), "HOME": str(tmp_path), "PATH": "/usr/local/bin:/usr/bin:/bin"},
-        )
-        output, _ = await process.communicate(stdin.encode())
-        return process.returncode or 0, output.decode().strip()
-
-    yield run
+    yield Kubectl(tmp_path, server, public)
     await server.stop()
 
 
@@ -110,6 +127,21 @@ async def test_a_hold_is_patched_in_blindly_and_shown(kubectl: Kubectl) -> None:
     assert (code, yaml.safe_load(shown)["data"]) == (0, {"kept": "1", "hold.all.x": "by hand"})
     code, listed = await kubectl("get", "cm")
     assert (code, "migration-holds" in listed) == (0, True)
+
+
+@pytest.mark.parametrize("service", ["shop", "all"])
+async def test_the_line_of_a_card_works_for_on_call_with_the_rights_that_are_shipped(kubectl: Kubectl, service: str) -> None:
+    await kubectl("apply", "-f", "-", stdin=HOLDS.replace('data: {kept: "1"}', ""))
+    assert (await kubectl("apply", "-f", str(RBAC)))[0] == 0
+    kubectl.become(kubectl.server.service_account_token("migration-system", "ferry-on-call"))
+    line = kubectl_lines.hold_line("migration-system", service)
+    assert await kubectl.type(line) == (0, "configmap/migration-holds patched")
+    assert (await kubectl("get", "cm"))[0] == 1
+    assert (await kubectl("delete", "cm", "migration-holds"))[0] == 1
+    kubectl.become(kubectl.server.admin_token)
+    code, shown = await kubectl("get", "cm", "migration-holds", "-o", "yaml")
+    held = hold_document.holds_from(yaml.safe_load(shown)["data"])
+    assert (code, [one.service for one in held]) == (0, [service])
 
 
 async def test_typos_are_refused_before_anything_is_stored(kubectl: Kubectl) -> None:

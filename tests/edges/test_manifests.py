@@ -57,7 +57,7 @@ def test_rights_are_namespaced_and_spelled_out() -> None:
 
 def test_on_call_may_do_one_thing_to_one_object() -> None:
     assert ROLES["ferry-on-call"] == [
-        {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": ["migration-holds"], "verbs": ["patch"]}
+        {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": ["migration-holds"], "verbs": ["get", "patch"]}
     ]
 
 
@@ -189,9 +189,9 @@ async def test_an_api_server_takes_every_workload_and_network_policy(api: Api) -
 async def test_on_call_writes_a_hold_and_nothing_else(api: Api) -> None:
     token = api.account("ferry-on-call")
     assert (await api.call("PATCH", f"{MAPS}/migration-holds", HOLD, media=MERGE, token=token))[0] == 200
-    assert (await api.call("GET", f"{MAPS}/migration-holds"))[1]["data"] == HOLD["data"]
+    assert (await api.call("GET", f"{MAPS}/migration-holds", token=token))[1]["data"] == HOLD["data"]
     for method, path in [
-        ("PATCH", f"{MAPS}/migration-config"), ("GET", f"{MAPS}/migration-holds"), ("DELETE", f"{MAPS}/migration-holds"),
+        ("PATCH", f"{MAPS}/migration-config"), ("GET", f"{MAPS}/migration-config"), ("DELETE", f"{MAPS}/migration-holds"),
         ("GET", MAPS), ("GET", MAPS.replace("configmaps", "secrets")),
         ("PATCH", MAPS.replace(HOME, "default") + "/migration-holds"),
     ]:  # fmt: skip

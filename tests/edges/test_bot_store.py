@@ -1,7 +1,6 @@
 """Redis as the bot uses it: a real server, stopped, frozen, restarted empty, and two savers at once."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +11,7 @@ import redis.asyncio
 
 from bot.store import cards, connection, pending, seen
 from deploy.playground.world import redis as redis_world
-from handlers import errors, operation_document
+from handlers import errors
 from handlers.rules import migration
 from tests.rules import builders
 from tests.rules.builders import Phase
@@ -86,7 +85,8 @@ async def test_of_fifty_savers_at_once_exactly_one_wins(server: redis_world.Redi
             won = await asyncio.gather(*(books[number % 2].save(form, expected) for number, form in enumerate(forms)))
             assert won.count(True) == 1
             assert await books[0].load("shop") == forms[won.index(True)]
-            await one.set(SHOP, json.dumps(operation_document.to_document(first)))
+            await one.flushall()
+            assert await books[0].save(first, 0)
     finally:
         await one.aclose()
         await other.aclose()
@@ -175,6 +175,56 @@ async def test_restarted_empty_redis_is_used_again_at_once_and_has_nothing(
     assert await book.load("shop") is None
     assert not await book.save(operation.moved(), operation.revision)
     assert all(await asyncio.gather(*(ids.first_time(f"Ev{number}") for number in range(20))))
+
+
+async def test_after_redis_came_back_from_an_old_copy_what_waited_is_void_and_makes_room(
+    server: redis_world.Redis, store: redis.asyncio.Redis, capsys: pytest.CaptureFixture[str]
+) -> None:
+    book = pending.RedisPending(store)
+    approved = an_operation(phase=Phase.APPROVED)
+    assert await book.save(approved, 0)
+    await store.save()  # the copy on disk, in which nobody has rejected it
+    await book.drop(approved.moved(outcome=migration.Outcome.REJECTED))
+    await server.child.restart()
+    fresh = connection.open_redis(server.url)
+    try:
+        for after in (book, pending.RedisPending(fresh)):
+            assert await fresh.get(SHOP), "the copy has it"
+            assert await after.load("shop") is None
+            assert await after.load("shop") is None
+            assert await after.find(approved.id) is None
+            assert not await after.save(approved.moved(), approved.revision)
+    finally:
+        await fresh.aclose()
+    assert capsys.readouterr().out.count("Redis was restarted") == 2, "once for each replica"
+    following = an_operation(id="op-next")
+    assert await book.save(following, 0)
+    assert await book.load("shop") == following
+
+
+async def test_a_void_operation_is_closed_like_any_other(server: redis_world.Redis, store: redis.asyncio.Redis) -> None:
+    book = pending.RedisPending(store)
+    operation = an_operation()
+    assert await book.save(operation, 0)
+    await store.save()
+    await server.child.restart()
+    rejected = operation.moved(outcome=migration.Outcome.REJECTED)
+    await book.drop(rejected)
+    assert not await store.exists(SHOP)
+    assert await book.find(operation.id) == rejected
+
+
+async def test_what_runs_or_is_decided_survives_a_restart_of_redis(server: redis_world.Redis, store: redis.asyncio.Redis) -> None:
+    book = pending.RedisPending(store)
+    runs, decided = an_operation(phase=Phase.VERIFYING), an_operation(id="op-old", outcome=migration.Outcome.DONE)
+    assert await book.save(runs, 0)
+    await book.drop(decided)
+    await store.save()
+    await server.child.restart()
+    assert await book.load("shop") == runs
+    assert await book.find(runs.id) == runs
+    assert await book.find("op-old") == decided
+    assert await book.save(runs.moved(because="still"), runs.revision)
 
 
 async def test_an_error_of_redis_names_no_password(server: redis_world.Redis) -> None:

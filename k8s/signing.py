@@ -36,10 +36,10 @@ class Signer:
             private = serialization.load_pem_private_key(pem, password=None)
         except (ValueError, TypeError) as error:
             raise ValueError(
-                f"the signing key is no PEM private key ({type(error).__name__}); make one with `ferry keys new`"
+                f"the signing key is no PEM private key ({type(error).__name__}); make one with `ferry keys`"
             ) from None
         if not isinstance(private, ed25519.Ed25519PrivateKey):
-            raise ValueError("the signing key is no Ed25519 key; make one with `ferry keys new`")  # noqa: TRY004 a wrong file, not a wrong type
+            raise ValueError("the signing key is no Ed25519 key; make one with `ferry keys`")  # noqa: TRY004 a wrong file, not a wrong type
         return cls(private)
 
     def private_pem(self) -> bytes:
@@ -72,10 +72,10 @@ class Verifier:
                 key = serialization.load_pem_public_key(pem)
             except (ValueError, TypeError) as error:
                 raise ValueError(
-                    f"a public key cannot be read ({type(error).__name__}); it must be PEM as `ferry keys new` prints it"
+                    f"a public key cannot be read ({type(error).__name__}); it must be PEM as `ferry keys` prints it"
                 ) from None
             if not isinstance(key, ed25519.Ed25519PublicKey):
-                raise ValueError("a public key is no Ed25519 key; make one with `ferry keys new`")  # noqa: TRY004
+                raise ValueError("a public key is no Ed25519 key; make one with `ferry keys`")  # noqa: TRY004
             keys.append(key)
         return cls(keys)
 

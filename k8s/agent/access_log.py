@@ -78,7 +78,6 @@ class AccessLog:
         self._number = max((int(path.suffix[1:]) for path in self._left), default=0)
         self._draining: list[_Reading] = []
         self._current: _Reading | None = None
-        self.rotations = 0
         self.trouble = ""
         with contextlib.suppress(FileNotFoundError):
             self._current = _Reading(self._path, from_end=True)
@@ -146,7 +145,6 @@ class AccessLog:
             aside.rename(self._path)
             return
         self._number += 1
-        self.rotations += 1
         current.path = aside
         self._draining.append(current)
         self._current = None

@@ -105,7 +105,8 @@ class NginxProcess:
             str(self._binary), "-t", "-q", "-c", str(config), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
         )
         try:
-            output, _ = await asyncio.wait_for(process.communicate(), TEST_LIMIT)
+            async with asyncio.timeout(TEST_LIMIT):
+                output, _ = await process.communicate()
         except TimeoutError:
             process.kill()
             await process.wait()

@@ -76,7 +76,8 @@ class Probes:
             await asyncio.sleep(soonest)
             if not failures:
                 try:
-                    await asyncio.wait_for(self._sooner[name].wait(), max(0.0, target.health.interval - soonest))
+                    async with asyncio.timeout(max(0.0, target.health.interval - soonest)):
+                        await self._sooner[name].wait()
                 except TimeoutError:
                     continue
 

@@ -178,7 +178,8 @@ class Agent:
             self._probes.follow(self._targets(view))
             await asyncio.sleep(self._chosen.reload_spacing)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._looked.wait(), self._chosen.reload_spacing)
+                async with asyncio.timeout(self._chosen.reload_spacing):
+                    await self._looked.wait()
 
     def _targets(self, view: views.ClusterView) -> dict[str, probe.Target]:
         """The new side of every service that was ever approved for it, held or not: a hold's cause must be seen to end."""
@@ -193,7 +194,8 @@ class Agent:
     async def _meet(self) -> None:
         """The peers' holds come before this agent raises anything; whoever does not answer in time is asked again."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._ask_peers(), peers.FIRST_LIMIT)
+            async with asyncio.timeout(peers.FIRST_LIMIT):
+                await self._ask_peers()
         self.serving.raise_from_now()
         while True:
             await asyncio.sleep(peers.EVERY)

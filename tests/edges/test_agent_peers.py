@@ -1,6 +1,7 @@
 """What agents tell each other survives the journey and can only lower; keys, probes and limits say what is there."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -165,3 +166,9 @@ def test_nothing_is_said_of_limits_that_are_not_there(tmp_path: Path, missing: s
             path.unlink()
     limits = container.pressure()
     assert (limits.memory(), limits.cpu(now=1.0), limits.cpu(now=2.0)) == (None, None, None)
+
+
+@pytest.mark.parametrize("read", [signing.Signer.from_pem, lambda pem: signing.Verifier.from_pems([pem])])
+def test_a_key_that_cannot_be_read_names_the_command_that_makes_one(read: Callable[[bytes], object]) -> None:
+    with pytest.raises(ValueError, match=r"`ferry keys`"):
+        read(b"nothing")

@@ -33,7 +33,8 @@ _WORKER_COUNT = re.compile(r"auto|[1-9][0-9]{0,2}")
 class ProxyConfig:
     """Where things are on this proxy, and what this nginx can do.
 
-    `run` holds `weights/`, `split/`, `allow/`, the logs and the pid. `status_listen` is for the agent alone: loopback.
+    `run` holds `weights/`, `split/`, `allow/`, the logs and the pid. `scratch` takes the bodies of requests: large, on disk, and
+    never in `run`, whose memory must have room for a hold. `status_listen` is for the agent alone: loopback.
     `worker_user` is needed only where nginx starts as root; the workers must be able to read `run`.
     """
 
@@ -43,6 +44,7 @@ class ProxyConfig:
     nginx_version: tuple[int, int, int]
     ca_folder: str
     default_ca: str
+    scratch: str = "/var/cache/nginx"
     worker_processes: str = "auto"
     worker_user: str | None = None
     worker_connections: int = 8192
@@ -50,7 +52,7 @@ class ProxyConfig:
     upstream_keepalive: int = 64
 
     def __post_init__(self) -> None:
-        for name in ("run", "ca_folder", "default_ca"):
+        for name in ("run", "ca_folder", "default_ca", "scratch"):
             if not _FOLDER.fullmatch(getattr(self, name)):
                 raise model.ModelError(
                     name, f"{getattr(self, name)!r} is not a plain absolute path; use letters, digits and . _ - /"

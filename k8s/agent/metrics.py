@@ -53,7 +53,7 @@ class AgentMetrics(registry.Collector):
         failures = core.CounterMetricFamily(
             "ferry_agent_config_failures", "Configurations nginx refused; the last good one stayed", labels=["service"]
         )
-        for name in sorted({*names, *list(self._structure.failures)}):
+        for name in sorted({structure.NO_SERVICE, *names, *list(self._structure.failures)}):
             failures.add_metric([name], self._structure.failures[name])
         yield failures
         yield core.CounterMetricFamily("ferry_agent_reloads", "Changes of nginx's structure", value=self._structure.reloads)

@@ -38,6 +38,7 @@ class Agent:
         self._chosen = chosen
         files = links.Links(chosen.run)
         files.prepare()
+        chosen.scratch.mkdir(parents=True, exist_ok=True)
         self.serving = serving.Serving(memory=memory_file.MemoryFolder(chosen.state), links=files, may_raise=False)
         self._keys = trusted_keys.TrustedKeys(chosen.public_keys)
         self._cluster = cluster_watch.ClusterWatch(
@@ -212,6 +213,7 @@ class Agent:
 def _proxy_config(chosen: settings.AgentSettings, *, status: str, nginx_version: tuple[int, int, int]) -> nginx.ProxyConfig:
     return nginx.ProxyConfig(
         run=str(chosen.run),
+        scratch=str(chosen.scratch),
         listen=f"{chosen.address}:{chosen.proxy_port}",
         status_listen=status,
         nginx_version=nginx_version,

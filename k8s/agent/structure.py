@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from k8s import model, nginx
 from k8s.agent import last_good, nginx_process, resolving, serving
 
+NO_SERVICE = ""  # what a refused configuration is counted under when no service is in it
+
 
 class Structure:
     """`follow` brings nginx to what the cluster says. `trouble`: a sentence while it does not get there.
 
-    `failures`: refused configurations, by each service that the refused one would have changed.
+    `failures`: refused configurations, by each service that the refused one would have changed (`NO_SERVICE`: by none).
     """
 
     def __init__(
@@ -70,7 +72,7 @@ class Structure:
 
     def _refused(self, sites: Mapping[str, nginx.Site], trouble: str) -> None:
         changed = [name for name, site in sites.items() if self._applied.get(name) != site]
-        self.failures.update(changed or sites.keys())
+        self.failures.update(changed or sites.keys() or [NO_SERVICE])
         self.trouble = trouble
 
     def _exposure(self, service: model.Service) -> model.Exposure:

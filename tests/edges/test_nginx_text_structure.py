@@ -19,6 +19,7 @@ CONFIG = nginx.ProxyConfig(
     nginx_version=(1, 22, 1),
     ca_folder="/etc/ferry/ca",
     default_ca="/etc/ferry/ca/default.pem",
+    scratch="/var/cache/nginx",
 )
 
 
@@ -110,11 +111,30 @@ def test_a_newer_nginx_keeps_old_workers_connections_and_an_older_one_accepts_th
     newer = nginx.ProxyConfig("/run/ferry", "127.0.0.1:8080", "127.0.0.1:8081", (1, 27, 4), "/ca", "/ca/default.pem")
     assert "keepalive_min_timeout 75s;" in nginx.render(newer, []).text
     assert "keepalive_min_timeout" not in nginx.render(CONFIG, []).text
+    assert complaint(tmp_path, [site()]) == ""
+
+
+def test_nginx_accepts_a_configuration_without_any_service(tmp_path: Path) -> None:
+    assert complaint(tmp_path, []) == ""
+
+
+def test_bodies_of_requests_wait_in_the_scratch_folder_and_not_where_links_and_holds_are(tmp_path: Path) -> None:
+    http = next(part[2] for part in tree(tmp_path, nginx.render(CONFIG, [site()]).text) if part[0] == "http")
+    places = {part[1][0] for part in http if part[0].endswith("_temp_path")}
+    assert len(places) == 5
+    assert {place.rpartition("/")[0] for place in places} == {"/var/cache/nginx"}
+
+
+def complaint(folder: Path, sites: list[nginx.Site]) -> str:
+    """Of the nginx on this machine, about the configuration of these sites; empty: it accepts it."""
     bundle = "/etc/ssl/certs/ca-certificates.crt"
     program = shutil.which("nginx", path="/usr/sbin:/usr/bin")
     assert program is not None
-    local = nginx.ProxyConfig(str(tmp_path), "127.0.0.1:8080", "127.0.0.1:8081", (1, 22, 1), "/ca", bundle)
-    (tmp_path / "nginx.conf").write_text(nginx.render(local, [site()]).text)
-    command = [program, "-t", "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf"), "-e", str(tmp_path / "error.log")]
+    local = nginx.ProxyConfig(
+        str(folder), "127.0.0.1:8080", "127.0.0.1:8081", (1, 22, 1), "/ca", bundle, scratch=str(folder / "scratch")
+    )
+    (folder / "scratch").mkdir()
+    (folder / "nginx.conf").write_text(nginx.render(local, sites).text)
+    command = [program, "-t", "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", str(folder / "error.log")]
     checked = subprocess.run(command, check=False, capture_output=True, text=True)
-    assert checked.returncode == 0, checked.stderr
+    return "" if checked.returncode == 0 else checked.stderr

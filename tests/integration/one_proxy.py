@@ -82,6 +82,7 @@ class OneProxy:
         environment = {
             "PATH": "/usr/bin:/bin",
             "FERRY_RUN_FOLDER": str(self.folder / "run"),
+            "FERRY_NGINX_SCRATCH": str(self.folder / "scratch"),
             "FERRY_STATE_FOLDER": str(self.folder / "memory"),
             "FERRY_PUBLIC_KEYS": str(self.folder / "keys"),
             "FERRY_AGENT_TOKEN": TOKEN,

@@ -59,13 +59,13 @@ class Cluster:
 
     async def start(self, context: ssl.SSLContext | None = None) -> None:
         async def answer(request: web.Request) -> web.Response:
-            await request.read()
+            body = await request.read()
             self.seen.append(f"{request.method} {request.host}")
             if request.path == "/redirect":
                 return web.Response(status=302, headers={"Location": f"https://{NEW_HOST}/there"})
-            return web.Response(text=self.name)
+            return web.Response(text=str(len(body)) if request.path == "/length" else self.name)
 
-        app = web.Application()
+        app = web.Application(client_max_size=10_000_000)
         app.router.add_route("*", "/{path:.*}", answer)
         self.runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self.runner.setup()
@@ -110,6 +110,12 @@ class Proxy:
         allowed = nginx.allow_file(str(self.run), "api")
         allowed.touch() if allow else allowed.unlink(missing_ok=True)
 
+    def open_files(self) -> list[str]:
+        """Of nginx's one worker."""
+        assert self.process is not None
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        return [str(path.readlink()) for pid in children for path in Path(f"/proc/{pid}/fd").iterdir()]
+
     async def ask(self, method: str = "GET", path: str = "/", host: str = OLD_HOST, **headers: str) -> tuple[int, str]:
         url = f"http://{self.config.listen}{path}"
         async with self.client.request(method, url, headers={"Host": host, **headers}, allow_redirects=False) as reply:
@@ -128,7 +134,7 @@ def free_address() -> str:
 @pytest_asyncio.fixture
 async def proxy(tmp_path: Path) -> AsyncIterator[Proxy]:
     run = str(tmp_path)
-    for folder in ("split", "allow"):
+    for folder in ("split", "allow", "scratch"):
         (tmp_path / folder).mkdir()
     for weight in range(101):
         nginx.weight_folder(run, weight).mkdir(parents=True)
@@ -139,6 +145,7 @@ async def proxy(tmp_path: Path) -> AsyncIterator[Proxy]:
     await new.start(certificate(tmp_path, NEW_HOST))
     config = nginx.ProxyConfig(
         run=run,
+        scratch=f"{run}/scratch",
         listen=free_address(),
         status_listen=free_address(),
         nginx_version=(1, 22, 1),
@@ -229,6 +236,25 @@ async def test_unknown_hosts_are_refused_and_redirects_come_back_to_the_old_host
     port = proxy.config.listen.rpartition(":")[2]
     assert (await proxy.ask(host="nobody.example"))[0] == 421
     assert await proxy.ask(path="/redirect", host=f"{OLD_HOST}:{port}") == (302, f"http://{OLD_HOST}:{port}/there")
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="which files nginx has open cannot be seen on this system")
+async def test_the_body_of_an_upload_waits_in_the_scratch_folder_and_arrives_whole(proxy: Proxy) -> None:
+    await proxy.start()
+    half = b"%x\r\n%b\r\n" % (1_000_000, bytes(1_000_000))
+    reader, writer = await asyncio.open_connection(*proxy.config.listen.split(":"))
+    writer.write(f"POST /length HTTP/1.1\r\nHost: {OLD_HOST}\r\nTransfer-Encoding: chunked\r\n\r\n".encode() + half)
+    await writer.drain()
+    async with asyncio.timeout(20):
+        while True:
+            if bodies := [path for path in proxy.open_files() if "/temp-" in path]:
+                break
+            await asyncio.sleep(0.01)
+    assert [path.startswith(proxy.config.scratch) for path in bodies] == [True]
+    writer.write(half + b"0\r\n\r\n")
+    await reader.readuntil(b"\r\n\r\n")
+    assert await reader.readexactly(7) == b"2000000"
+    writer.close()
 
 
 async def test_without_an_address_of_new_old_answers_and_nginx_names_its_generation(proxy: Proxy) -> None:

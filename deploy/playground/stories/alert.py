@@ -38,7 +38,9 @@ async def play(told: scene.Scene) -> None:
     try:
         for number in range(1, told.sizes.rounds + 1):
             outcome = await _raised(told, number)
-            if not told.demand(outcome is migration.Outcome.DONE, f"round {number}: the shift ended as {outcome}"):
+            if not told.demand(
+                outcome is migration.Outcome.DONE, f"round {number}: the shift ended as {outcome}: {told.persons.because}"
+            ):
                 break
             async with clients.crowd(CLIENTS) as tally:
                 went_on = await _alert(told, sender, rounds)
@@ -47,7 +49,9 @@ async def play(told: scene.Scene) -> None:
             if not went_on:
                 break
             released = await told.persons.typed(SERVICE.name, f"/migrate safe-mode off {SERVICE.name} after round {number}")
-            if not told.demand(released is migration.Outcome.DONE, f"round {number}: safe-mode off ended as {released}"):
+            if not told.demand(
+                released is migration.Outcome.DONE, f"round {number}: safe-mode off ended as {released}: {told.persons.because}"
+            ):
                 break
             if number % 10 == 0:
                 told.say(f"{number} alerts; p50 so far {counting.percentile(rounds.late, 50):.1f} ms")

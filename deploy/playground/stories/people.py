@@ -28,6 +28,7 @@ class Persons:
     def __init__(self, playground: laptop.Playground) -> None:
         self._playground = playground
         self._driver = playground.slack.driver
+        self.because = ""  # why the operation that was waited for last ended as it did
 
     async def ask(self, user: str, text: str) -> records.Message:
         """Types a command that asks for a change: its card, with the button Approve or Confirm."""
@@ -112,9 +113,11 @@ class Persons:
                     seen = await self._seen_record(service)
                     last = (seen.operation if seen else None) or {}
                     if last.get("id") == operation and last["outcome"] != migration.Outcome.OPEN:
+                        self.because = str(last.get("because", ""))
                         await self._playground.fleet.look()  # "done" is judged by what the proxies served then
                         return migration.Outcome(last["outcome"])
                     if seen and seen.record and seen.record.operation == f"{operation}-revert":
+                        self.because = str(last.get("because", ""))
                         return migration.Outcome.REVERTED
                     await asyncio.sleep(_LOOK_AGAIN)
         except TimeoutError:

@@ -17,7 +17,7 @@ async def play(told: scene.Scene) -> None:
     """Raises people.Stuck."""
     playground, limit = told.playground, told.sizes.limit
     outcome = await told.persons.shift(SERVICE.name, WEIGHT, "before it breaks")
-    if not told.demand(outcome is migration.Outcome.DONE, f"the shift to {WEIGHT}% ended as {outcome}"):
+    if not told.demand(outcome is migration.Outcome.DONE, f"the shift to {WEIGHT}% ended as {outcome}: {told.persons.because}"):
         return
     whole = playground.traffic.counts
     told.notes.clients(whole.total, whole.failed)

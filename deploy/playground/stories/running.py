@@ -25,7 +25,7 @@ _ALWAYS = ("I1", "I2", "I6", "I7", "I8", "I9", "I10", "I15", "I16")
 _WITH_HOLD = (*_ALWAYS, "I3", "I5", "I17")
 STORIES: Mapping[str, Story] = {
     "shift": Story(shift.play, _ALWAYS, {"verify": "2s"}),
-    "alert": Story(alert.play, _WITH_HOLD, {"verify": "100ms"}),
+    "alert": Story(alert.play, _WITH_HOLD, {"verify": "1s"}),
     "real-alert": Story(real_alert.play, (*_ALWAYS, "I3"), {"verify": "2s"}),
 }
 

@@ -24,7 +24,7 @@ async def play(told: scene.Scene) -> None:
             await _approve_ones_own(told, card)
         operation = await told.persons.approved_and_confirmed(card)
         outcome = await told.persons.ended(SERVICE.name, operation)
-        told.demand(outcome is migration.Outcome.DONE, f"the shift to {weight}% ended as {outcome}")
+        told.demand(outcome is migration.Outcome.DONE, f"the shift to {weight}% ended as {outcome}: {told.persons.because}")
         shares.append(await _measure(told, weight))
         told.say(f"{weight}%: measured {shares[-1]['percent']}% of {shares[-1]['requests']} requests")
     steady = told.playground.traffic.counts

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from typing import Protocol
 
 import structlog
@@ -28,10 +29,17 @@ class _Mode(Protocol):
 
 
 class SlackSide:
-    """`poster` works from the first moment: what it is told waits until Slack takes it."""
+    """`poster` works from the first moment: what it is told waits until Slack takes it. `unread`: as in `use_cases.Behind`."""
 
     def __init__(
-        self, told: settings.Settings, *, clock: ports.Clock, cards: card_writer.Cards, seen: ports.Seen, audit: ports.AuditLog
+        self,
+        told: settings.Settings,
+        *,
+        clock: ports.Clock,
+        cards: card_writer.Cards,
+        seen: ports.Seen,
+        audit: ports.AuditLog,
+        unread: Callable[[], str],
     ) -> None:
         self._told = told.slack
         self._namespace = told.namespace
@@ -39,18 +47,21 @@ class SlackSide:
         self._cards = cards
         self._seen = seen
         self._audit = audit
+        self._unread = unread
         self.poster = slack_app.open_poster(told.slack, cards, clock, Words(told.locale), namespace=told.namespace)
         self.events = self._events if told.slack.mode == "http" else None
         self._behind: use_cases.Behind | None = None
         self._app: slack_app.SlackApp | None = None
         self._mode: _Mode | None = None
         self._http: http_mode.HttpMode | None = None
-        self._trouble = "Slack is not connected yet"
+        self._trouble = "Slack is not connected yet: the bot has just started; if this stays, the bot's log says why"
         self._task: asyncio.Task[None] | None = None
 
     def attach(self, front: use_cases.Front) -> None:
         """What Slack's commands and buttons call. Before `start`."""
-        self._behind = use_cases.Behind(front, self._cards, self.poster, self._seen, self._audit, self._clock, self._namespace)
+        self._behind = use_cases.Behind(
+            front, self._cards, self.poster, self._seen, self._audit, self._clock, self._namespace, self._unread
+        )
 
     async def start(self) -> None:
         """Returns at once; connecting is tried until it succeeds."""

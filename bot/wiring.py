@@ -53,7 +53,12 @@ class App:
         )
         self._seen = seen.RedisSeen(self._redis)
         self._slack = slack_side.SlackSide(
-            told, clock=self._clock, cards=cards.RedisCards(self._redis), seen=self._seen, audit=self._audit
+            told,
+            clock=self._clock,
+            cards=cards.RedisCards(self._redis),
+            seen=self._seen,
+            audit=self._audit,
+            unread=self.cluster.port.trouble,
         )
         self.front = front.Front(
             self._world(),

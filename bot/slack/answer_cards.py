@@ -46,6 +46,14 @@ def unknown_service_card(asked: str, names: Sequence[str], words: Words) -> card
     return card_parts.Shown(joined([told, offered], " "), [card_parts.section(told), card_parts.context(offered)])
 
 
+def unread_card(asked: str, why: str, words: Words) -> card_parts.Shown:
+    """Whether the service exists cannot be said: the cluster cannot be read, `why` says so. Holding works all the same."""
+    told = words.live("unread", asked=foreign(asked, 80), why=sentence(why, 400))
+    command = code(f"/migrate rollback {asked}", 120)
+    following = words.live("unread_next", command=command)
+    return card_parts.Shown(joined([told, following], " "), [card_parts.section(told), card_parts.context(following)])
+
+
 def help_card(words: Words) -> card_parts.Shown:
     """Every verb in one line, and who may use it."""
     lines = [words.live(f"help.{verb}", example=code(parsing.EXAMPLES[verb])) for verb in parsing.VERBS]
@@ -57,6 +65,9 @@ def help_card(words: Words) -> card_parts.Shown:
 def whoami_card(person: messages.Person, words: Words, *, channel_ok: bool, channels: Sequence[str] = ()) -> card_parts.Shown:
     """`channel_ok`: commands are heard in this channel. `channels`: ids (C…) of those where they are."""
     told = words.live("whoami.who", who=card_parts.person(person.id, person.shown), id=code(person.id))
+    if not person.member:
+        outside = words.live("whoami.outsider", why=foreign(person.refused))
+        return card_parts.Shown(told, [card_parts.section(told), card_parts.section(outside)])
     rights = [words.live("whoami.rollback")]
     if person.refused:
         rights.append(words.live("whoami.refused", why=foreign(person.refused)))

@@ -41,11 +41,11 @@ class Clicks:
     async def about_operation(self, click: buttons.OperationClick, by: Asking) -> Shown | None:
         """None: the card itself, or the view that was opened, is the answer."""
         operation = await self._front.operation(click.operation)
+        if not by.known.member:
+            return await self._commands.turned_away(operation.plan.service if operation else "", by)
         if operation is None:
             return answer_cards.sentence_card(FORGOTTEN, by.words)
         if click.action is Action.DETAILS:
-            if not by.known.member:
-                return answer_cards.refusal_card(by.turned_away(operation.plan.service), by.words)
             return await self._open(dialogs.details_view(operation, by.words), by)
         if not await self._is_its_card(operation, by.origin):
             return await self._elsewhere(operation, by)
@@ -56,6 +56,8 @@ class Clicks:
     async def rejected(self, click: buttons.OperationClick, reason: str, by: Asking) -> Shown | None:
         """The reason was given."""
         operation = await self._front.operation(click.operation)
+        if not by.known.member:
+            return await self._commands.turned_away(operation.plan.service if operation else "", by)
         if operation is None:
             return answer_cards.sentence_card(FORGOTTEN, by.words)
         message = messages.Reject(**by.command(operation.plan.service), operation=operation.id, reason=reason)

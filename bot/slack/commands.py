@@ -33,6 +33,8 @@ class Commands:
                 return answer_cards.help_card(by.words)
             case parsing.WhoAmI():
                 return answer_cards.whoami_card(by.person, by.words, channel_ok=by.known.heard_here, channels=self._channels)
+            case _ if not by.known.member:
+                return await self.turned_away(_about(asked), by)
             case parsing.ListServices() | parsing.Status() | parsing.History():
                 return await self._read(asked, by)
             case parsing.Rollback(service=service, to=None, reason=reason):
@@ -47,12 +49,10 @@ class Commands:
                 return await self._move(asked, by)
 
     async def _read(self, asked: READS, by: Asking) -> Shown:
-        if not by.known.member:
-            return answer_cards.refusal_card(by.turned_away(""), by.words)
         if isinstance(asked, parsing.ListServices) or not asked.service:
             return service_cards.overview_card(await self._front.overview(), by.words)
         if (service := self._front.find(asked.service)) is None:
-            return self._unknown(asked.service, by)
+            return self._no_service(asked.service, by)
         if isinstance(asked, parsing.History):
             return service_cards.history_card(service, await self._front.history(service), by.words)
         return await self.status(service, by)
@@ -60,17 +60,17 @@ class Commands:
     async def status(self, service: str, by: Asking) -> Shown:
         found = await self._front.status(service)
         if found is None:
-            return self._unknown(service, by)
+            return self._no_service(service, by)
         return service_cards.status_card(found, by.words, take_back=self._take_back(service))
 
     async def hold(self, asked: str, by: Asking, *, reason: str = "") -> Shown:
         """100% old, now. Any full member of the team may; whoever typed the name or pressed the button has confirmed it."""
         if not by.known.member:
-            return await self._turned_away(asked, by)
+            return await self.turned_away(asked, by)
         service = self._to_hold(asked)
         if service is None:
-            await self._tried(by, asked, f"tried to hold {asked}, which is no service")
-            return self._unknown(asked, by)
+            await self._tried(by, asked, f"tried to hold {asked}, which is {self._not_found()}")
+            return self._no_service(asked, by)
         placed = await self._front.hold(messages.PlaceHold(**by.command(service), reason=reason))
         return answer_cards.placed_card(
             placed, by.words, actor=by.person, take_back="" if placed.safe else self._take_back(service)
@@ -80,22 +80,24 @@ class Commands:
         if asked == model.ALL_SERVICES:
             return asked
         found = self._front.find(asked)
-        # With nothing known of the cluster, a name is taken at its word: an order for a service that is none does no harm.
-        if found is None and not self._front.names() and model.SERVICE_NAME.fullmatch(asked):
+        # While the cluster cannot be read, a name is taken at its word: an order for a service that is none does no harm.
+        if found is None and self._behind.unread() and model.SERVICE_NAME.fullmatch(asked):
             return asked
         return found
 
     async def release(self, asked: str, by: Asking, *, reason: str = "") -> Shown:
         """Each service that is held gets a request of its own: a release is a raise in kind."""
+        if not by.known.member:
+            return await self.turned_away(asked, by)
         if asked != model.ALL_SERVICES:
             service = await self._named(asked, by)
             if not isinstance(service, str):
                 return service
             answer = await self._front.handle(messages.ProposeRelease(**by.command(service), reason=reason))
             return answer_cards.answer_card(answer, by.words)
-        if not by.known.member:
-            return await self._turned_away(asked, by)
         held = [line.name for line in (await self._front.overview()).services if line.holds]
+        if not held and self._behind.unread():
+            return answer_cards.unread_card(asked, self._behind.unread(), by.words)
         if not held:
             return answer_cards.refusal_card(refusals.refuse(refusals.Reason.NOTHING_TO_RELEASE, service="any service"), by.words)
         told = []
@@ -147,6 +149,8 @@ class Commands:
         return self._front.target(service, asked.weight, strategy=typed.kind, **rules)  # type: ignore[arg-type]  # each by its own name
 
     async def _decide(self, asked: parsing.ConfirmAsked | parsing.ApproveAsked, by: Asking) -> Shown:
+        if asked.service and self._front.find(asked.service) is None:
+            return self._no_service(asked.service, by)
         operation, where = await self._meant(asked.service, by)
         if operation is None:
             verb = "approve" if isinstance(asked, parsing.ApproveAsked) else "confirm"
@@ -167,19 +171,23 @@ class Commands:
         return (await self._front.operation(found) if found else None), "here (name a service, or say it in the thread of a card)"
 
     async def _named(self, asked: str, by: Asking) -> str | Shown:
-        """The service, or the answer that says why not. Refusing a person is the rules' work where the service exists."""
+        """The service, or the answer that says why there is none."""
         service = self._front.find(asked)
         if service is not None:
             return service
-        if not by.known.member:
-            return await self._turned_away(asked, by)
-        await self._tried(by, asked, f"asked for a change of {asked}, which is no service")
-        return self._unknown(asked, by)
+        await self._tried(by, asked, f"asked for a change of {asked}, which is {self._not_found()}")
+        return self._no_service(asked, by)
 
-    def _unknown(self, asked: str, by: Asking) -> Shown:
+    def _not_found(self) -> str:
+        return "not known while the cluster cannot be read" if self._behind.unread() else "no service"
+
+    def _no_service(self, asked: str, by: Asking) -> Shown:
+        if why := self._behind.unread():
+            return answer_cards.unread_card(asked, why, by.words)
         return answer_cards.unknown_service_card(asked, self._front.names(), by.words)
 
-    async def _turned_away(self, service: str, by: Asking) -> Shown:
+    async def turned_away(self, service: str, by: Asking) -> Shown:
+        """Nobody from outside asks for, decides or takes back anything; that they tried is kept."""
         refusal = by.turned_away(service)
         await self._tried(by, service, refusal.sentence)
         return answer_cards.refusal_card(refusal, by.words)
@@ -192,3 +200,8 @@ class Commands:
 
     def _take_back(self, service: str) -> str:
         return kubectl.hold_line(self._behind.namespace, service)
+
+
+def _about(asked: parsing.Asked) -> str:
+    """The service that was named, if one was."""
+    return str(getattr(asked, "service", ""))

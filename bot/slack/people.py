@@ -7,7 +7,7 @@ whatever the channel, and when Slack does not answer, the team that it signed in
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import aiohttp
@@ -43,12 +43,15 @@ class Rights:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """`member`: a full member of the team, who may always take traffic back; when not, `why` says why."""
+    """`person.member`: a full member of the team, who may always take traffic back; when not, `why` says why."""
 
     person: messages.Person
-    member: bool
     why: str = ""
     heard_here: bool = True
+
+    @property
+    def member(self) -> bool:
+        return self.person.member
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,7 @@ class People:
             return self._known(user, team, None, why=foreign)
         profile = await self._looked_up(f"user {user}", self._profile, user, fresh=fresh, limit=LOOKUP_SECONDS)
         if profile is None:
-            return self._unknown(user, team)
+            return self._remembered_outsider(user, team) or self._unknown(user, team)
         if outsider := self._foreign(profile.team) or profile.outsider:
             return self._known(user, team, profile, why=outsider)
         approver, trouble = await self._approves(user, fresh=fresh)
@@ -84,7 +87,7 @@ class People:
         refused = "" if heard else self._not_here(shared=shared)
         if not refused and self._rights.requesters and not approver and user not in self._rights.requesters:
             refused = "only those whom slack.requesters names, and approvers, may ask for more traffic at new"
-        return Known(self._person(user, profile, approver=approver and heard, refused=refused or trouble), True, "", heard)
+        return Known(self._person(user, profile, approver=approver and heard, refused=refused or trouble), heard_here=heard)
 
     async def person_lowering(self, user: str, team: str) -> Known:
         """For taking traffic back: what is remembered counts however old it is, and nobody waits long for Slack."""
@@ -118,12 +121,21 @@ class People:
 
     def _unknown(self, user: str, team: str) -> Known:
         nobody = messages.Person(f"slack:{team}/{user}", user, refused=UNKNOWN, locale="en")
-        return Known(nobody, True, "", heard_here=False)
+        return Known(nobody, heard_here=False)
+
+    def _remembered_outsider(self, user: str, team: str) -> Known | None:
+        """While Slack does not answer, a guest is still the guest that we know."""
+        remembered = self._profiles.get(user)
+        why = (self._foreign(remembered[1].team) or remembered[1].outsider) if remembered else ""
+        return self._known(user, team, remembered[1], why=why) if remembered and why else None
 
     def _known(self, user: str, team: str, profile: _Profile | None, *, why: str) -> Known:
+        """`why` this is no full member; empty: is one, of whom no more is asked than taking traffic back takes."""
         if profile is None:
-            return Known(messages.Person(f"slack:{team}/{user}", user, refused=why), not why, why, heard_here=False)
-        return Known(self._person(user, profile, approver=False, refused=why), not why, why, heard_here=False)
+            person = messages.Person(f"slack:{team}/{user}", user, refused=why)
+        else:
+            person = self._person(user, profile, approver=False, refused=why)
+        return Known(replace(person, member=not why), why, heard_here=False)
 
     def _person(self, user: str, profile: _Profile, *, approver: bool, refused: str) -> messages.Person:
         name = f"slack:{profile.team}/{user}"

@@ -1,8 +1,5 @@
 """Socket Mode: Ferry calls out, Slack answers over a websocket. Checked before it starts: the library would only ever retry."""
 
-import time
-from typing import Any
-
 import structlog
 from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
 
@@ -19,17 +16,14 @@ class SocketMode:
         self._token = app_token
         self._ping = ping
         self._handler: AsyncSocketModeHandler | None = None
-        self._last_message = 0.0
 
     async def start(self) -> None:
         """Connected when it returns. Raises web_client.NotUsable with one sentence about what is wrong."""
         await web_client.can_open_sockets(self._slack.client, self._token)
         handler = AsyncSocketModeHandler(self._slack.app, self._token, web_client=self._slack.client, ping_interval=self._ping)
         handler.client.proxy = self._slack.client.proxy
-        handler.client.on_message_listeners.append(self._noted)
         self._handler = handler
         await handler.connect_async()  # type: ignore[no-untyped-call]  # slack_bolt leaves it untyped
-        self._last_message = time.monotonic()
         _log.info("connected to Slack", mode="socket", team=self._slack.identity.team)
 
     async def stop(self) -> None:
@@ -40,15 +34,10 @@ class SocketMode:
     async def trouble(self) -> str:
         """Why nothing can be heard from Slack now, as one sentence; empty: all is well."""
         if self._handler is None:
-            return "Slack is not connected: Socket Mode was not started"
+            return "Slack is not connected: Socket Mode was not started; restart the bot"
         if not await self._handler.client.is_connected():
-            return "Slack is not connected: the websocket is down and being opened again; `kubectl` and the CLI work meanwhile"
+            return (
+                "Slack is not connected: the websocket is down and being opened again; "
+                "alerts still hold, and `kubectl patch` of migration-holds takes traffic back meanwhile"
+            )
         return ""
-
-    @property
-    def silent_for(self) -> float:
-        """Seconds since Slack last sent anything that is no ping; a quiet day is no fault."""
-        return time.monotonic() - self._last_message if self._last_message else 0.0
-
-    async def _noted(self, _message: Any) -> None:
-        self._last_message = time.monotonic()

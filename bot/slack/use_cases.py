@@ -1,5 +1,6 @@
 """What the Slack side needs of the rest, as Protocols: `handlers.front.Front` satisfies them, and so does a test's stand-in."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -52,7 +53,10 @@ class Front(Reads, Changes, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Behind:
-    """Everything behind the listeners, in one value. `namespace`: of the holds, for the kubectl line on cards."""
+    """Everything behind the listeners, in one value. `namespace`: of the holds, for the kubectl line on cards.
+
+    `unread`: why the cluster cannot be read completely now, as one sentence; empty: what is not found does not exist.
+    """
 
     front: Front
     cards: card_writer.Cards
@@ -61,3 +65,4 @@ class Behind:
     audit: ports.AuditLog
     clock: ports.Clock
     namespace: str
+    unread: Callable[[], str]

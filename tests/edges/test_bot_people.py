@@ -46,6 +46,7 @@ async def test_members_of_the_group_and_listed_people_approve_and_others_only_as
     ann, bob, li = [await of.person_of(user, people.TEAM_ID, HERE) for user in (people.U_ANN, people.U_BOB, people.U_LI)]
     assert [one.person.approver for one in (ann, bob, li)] == [False, True, True]
     assert [one.person.refused for one in (ann, bob, li)] == ["", "", ""]
+    assert all(one.person.member for one in (ann, bob, li))
     assert (bob.person.id, bob.person.shown, li.person.locale) == (f"slack:{people.TEAM_ID}/{people.U_BOB}", "bob", "zh-CN")
     assert of.locale_of(people.U_LI) == "zh-CN"
 
@@ -64,7 +65,7 @@ async def test_members_of_the_group_and_listed_people_approve_and_others_only_as
 async def test_whoever_is_no_full_member_may_do_nothing_and_hears_why(slack: SlackStandIn, user: str, because: str) -> None:
     of = asked(slack, approvers=(user,))
     for known in (await of.person_of(user, people.TEAM_ID, HERE), await of.person_lowering(user, people.TEAM_ID)):
-        assert not known.member
+        assert not known.person.member
         assert because in known.person.refused
         assert because in known.why
         assert not known.person.approver
@@ -147,6 +148,17 @@ async def test_for_lowering_what_was_known_once_is_enough_however_old(slack: Sla
     assert (await of.person_lowering(people.U_BOB, people.TEAM_ID)).person.shown == "bob"
     assert len(slack.calls) == before
     assert not (await of.person_lowering(people.U_GUEST, people.TEAM_ID)).member
+
+
+async def test_with_slack_away_a_guest_is_still_the_guest_that_was_known(slack: SlackStandIn) -> None:
+    watch = Watch()
+    of = asked(slack, watch)
+    await of.person_of(people.U_GUEST, people.TEAM_ID, HERE)
+    watch.now += 61
+    slack.faults.refuse()
+    known = await of.person_of(people.U_GUEST, people.TEAM_ID, HERE)
+    assert not known.person.member
+    assert "guests" in known.why
 
 
 async def test_a_guest_who_is_promoted_meanwhile_may_lower_at_once(slack: SlackStandIn) -> None:

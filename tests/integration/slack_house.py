@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from bot import clock, settings
 from bot.slack import app, http_mode, poster, socket_mode, use_cases
 from bot.slack.words import Words
-from deploy.playground.slack import people
+from deploy.playground.slack import people, records
 from deploy.playground.slack.server import SlackStandIn
 from handlers import answers, errors, messages, ports
 from handlers.rules import decide, effects, migration, planning, refusals
@@ -22,6 +22,7 @@ from tests.rules import builders
 
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 SECRET = SlackStandIn.signing_secret
+SHIFT = "/migrate shift shop 25% the new build is ready"
 
 
 class MemoryCards:
@@ -65,7 +66,7 @@ class Audit:
 class RecordingFront:
     """One service, `shop`, by the real rules (`decide`), without a cluster: records messages, shows cards, moves nothing.
 
-    `gate` cleared: `handle` waits until it is set. `failing`: what `handle` raises.
+    `gate` cleared: `handle` waits until it is set. `failing`: what `handle` raises. `unread`: why the cluster is not known.
     """
 
     chat: ports.Chat
@@ -74,15 +75,18 @@ class RecordingFront:
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     waiting_now: asyncio.Event = field(default_factory=asyncio.Event)
     failing: Exception | None = None
+    unread: str = ""
     of: migration.Migration = field(default_factory=lambda: builders.at(5))
 
     def __post_init__(self) -> None:
         self.gate.set()
 
     def names(self) -> tuple[str, ...]:
-        return ("shop", "cart")
+        return () if self.unread else ("shop", "cart")
 
     def find(self, name_or_host: str) -> str | None:
+        if self.unread:
+            return None
         return {"shop": "shop", "shop.old.example.com": "shop", "cart": "cart"}.get(name_or_host)
 
     def target(self, service: str, weight: int, **rules: Any) -> model.Exposure | refusals.Refusal:
@@ -218,10 +222,38 @@ async def _app(slack: SlackStandIn, **changes: Any) -> AsyncIterator[House]:
     time = clock.SystemClock()
     chat = app.open_poster(chosen, cards, time, Words("en"), namespace="migration-system", spacing=0.01)
     front = RecordingFront(chat)
-    behind = use_cases.Behind(front, cards, chat, seen, audit, time, "migration-system")
+    behind = use_cases.Behind(front, cards, chat, seen, audit, time, "migration-system", lambda: front.unread)
     made = await app.SlackApp.build(chosen, behind)
     try:
         yield House(slack, front, cards, seen, audit, chat, made)
     finally:
         await made.stop()
         await chat.drain(2.0)
+
+
+def cards(house: House) -> list[records.Message]:
+    return [message for message in house.slack.driver.messages() if message.from_bot]
+
+
+async def a_card(house: House, *, says: str = "", offers: str = "") -> records.Message:
+    def found() -> records.Message | None:
+        fits = [one for one in cards(house) if says in one.words and (not offers or offers in one.action_ids)]
+        return next(iter(fits), None)
+
+    return await house.slack.driver.wait_for(found)
+
+
+async def asked_for(house: House) -> records.Message:
+    """Ann asks; the card, once it can be approved."""
+    outcome = await house.slack.driver.command(people.U_ANN, SHIFT)
+    assert outcome.acknowledged
+    return await a_card(house)
+
+
+async def told(house: House, user: str, *, says: str) -> records.Message:
+    driver = house.slack.driver
+    return await driver.wait_for(lambda: next((one for one in driver.ephemerals(user) if says in one.words), None))
+
+
+async def heard(house: House, kind: type[messages.Message]) -> messages.Message:
+    return await house.slack.driver.wait_for(lambda: next((one for one in house.front.heard if isinstance(one, kind)), None))

@@ -9,10 +9,9 @@ from deploy.playground.slack import interactions, people, records
 from handlers import errors, messages
 from handlers.rules import migration
 from tests.integration import slack_house
-from tests.integration.slack_house import House
+from tests.integration.slack_house import SHIFT, House, a_card, asked_for, cards, heard, told
 
 ANN, BOB = f"slack:{people.TEAM_ID}/{people.U_ANN}", f"slack:{people.TEAM_ID}/{people.U_BOB}"
-SHIFT = "/migrate shift shop 25% the new build is ready"
 
 
 @pytest.fixture(params=["socket", "http"])
@@ -25,34 +24,6 @@ async def house(request: pytest.FixtureRequest) -> AsyncIterator[House]:
 async def socket() -> AsyncIterator[House]:
     async with slack_house.house(mode="socket") as made:
         yield made
-
-
-def cards(house: House) -> list[records.Message]:
-    return [message for message in house.slack.driver.messages() if message.from_bot]
-
-
-async def a_card(house: House, *, says: str = "", offers: str = "") -> records.Message:
-    def found() -> records.Message | None:
-        fits = [one for one in cards(house) if says in one.words and (not offers or offers in one.action_ids)]
-        return next(iter(fits), None)
-
-    return await house.slack.driver.wait_for(found)
-
-
-async def asked_for(house: House) -> records.Message:
-    """Ann asks; the card, once it can be approved."""
-    outcome = await house.slack.driver.command(people.U_ANN, SHIFT)
-    assert outcome.acknowledged
-    return await a_card(house)
-
-
-async def told(house: House, user: str, *, says: str) -> records.Message:
-    driver = house.slack.driver
-    return await driver.wait_for(lambda: next((one for one in driver.ephemerals(user) if says in one.words), None))
-
-
-async def heard(house: House, kind: type[messages.Message]) -> messages.Message:
-    return await house.slack.driver.wait_for(lambda: next((one for one in house.front.heard if isinstance(one, kind)), None))
 
 
 async def test_a_shift_becomes_one_card_and_anothers_approval_reaches_the_rules(house: House) -> None:
@@ -94,23 +65,6 @@ async def test_whoever_was_an_approver_a_moment_ago_is_none_any_more(house: Hous
         await house.slack.driver.click(people.U_BOB, card, "ferry.approve")
     await told(house, people.U_BOB, says="not one of its approvers")
     assert house.front.of.phase is migration.Phase.PROPOSED
-
-
-@pytest.mark.parametrize(("who", "because"), [(people.U_GUEST, "guests"), (people.U_STRANGER, "another workspace")])
-async def test_guests_and_other_companies_neither_ask_nor_approve_nor_take_back(house: House, who: str, because: str) -> None:
-    await house.slack.driver.command(who, SHIFT)
-    await told(house, who, says=because)
-    assert cards(house) == []
-    card = await asked_for(house)
-    await house.slack.driver.click(who, card, "ferry.approve")
-    await house.slack.driver.wait_for(lambda: len(house.slack.driver.ephemerals(who)) == 2)
-    for text in ("rollback shop", "status shop", "safe-mode on"):
-        await house.slack.driver.command(who, f"/migrate {text}")
-    await house.slack.driver.wait_for(lambda: len(house.slack.driver.ephemerals(who)) == 5)
-    assert all(because in message.words for message in house.slack.driver.ephemerals(who))
-    assert house.front.held == []
-    assert house.front.of.phase is migration.Phase.PROPOSED
-    assert [event.who.partition("/")[2] for event in house.audit.events] == [who, who]
 
 
 @pytest.mark.parametrize(
@@ -201,6 +155,27 @@ async def test_a_rollback_never_raises(socket: House) -> None:
     await socket.slack.driver.command(people.U_ANN, "/migrate rollback shop to 50%")
     await told(socket, people.U_ANN, says="only lowers")
     assert socket.front.heard == []
+
+
+@pytest.mark.parametrize(
+    "typed", ["shift shop 25% because", "status shop", "rollback shop to 1%", "approve shop", "safe-mode off"]
+)
+async def test_while_the_cluster_cannot_be_read_nobody_is_told_that_a_service_does_not_exist(socket: House, typed: str) -> None:
+    socket.front.unread = "The cluster cannot be read completely, nothing is raised: the API server has not answered yet"
+    await socket.slack.driver.command(people.U_ANN, f"/migrate {typed}")
+    answer = await told(socket, people.U_ANN, says="the API server has not answered yet")
+    assert "There is no service" not in answer.words
+    assert "/migrate rollback" in answer.words
+    assert not [event for event in socket.audit.events if "is no service" in event.sentence]
+    assert (socket.front.heard, socket.front.held) == ([], [])
+
+
+@pytest.mark.parametrize("typed", ["rollback shop errors", "safe-mode on shop"])
+async def test_while_the_cluster_cannot_be_read_a_hold_is_ordered_for_the_name_as_typed(socket: House, typed: str) -> None:
+    socket.front.unread = "The cluster cannot be read completely: the API server has not answered yet"
+    await socket.slack.driver.command(people.U_ANN, f"/migrate {typed}")
+    await socket.slack.driver.wait_for(lambda: socket.front.held)
+    assert socket.front.held[0].service == "shop"
 
 
 async def test_nothing_is_raised_from_a_channel_that_is_not_listed(socket: House) -> None:

@@ -54,18 +54,26 @@ def command(
         print(refusal, file=sys.stderr)
         raise typer.Exit(2) from None
     logging.basicConfig(level=logging.ERROR, format="%(levelname)s %(name)s: %(message)s")
-    raise typer.Exit(asyncio.run(_until_stopped(_story(choices) if choices.story else _page(choices))))
+    work = _story(choices) if choices.story else _page(choices)
+    raise typer.Exit(asyncio.run(_until_stopped(work, stopped=1 if choices.story else 0)))  # a story cut short has not held
 
 
-async def _until_stopped(work: Coroutine[Any, Any, int]) -> int:
-    """Runs it until it ends, or until Ctrl-C or TERM, which is an orderly end too: everything is stopped before this returns."""
+async def _until_stopped(work: Coroutine[Any, Any, int], *, stopped: int) -> int:
+    """Runs it until it ends, or until Ctrl-C or TERM: `stopped` then, with everything stopped before this returns."""
     task = asyncio.ensure_future(work)
+    asked: list[int] = []
+
+    def end_once() -> None:
+        if not asked:  # an impatient second Ctrl-C must not cut the orderly end short
+            task.cancel()
+        asked.append(1)
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        asyncio.get_running_loop().add_signal_handler(number, end_once)
     try:
         return await task
     except asyncio.CancelledError:
-        return 0 if task.cancelled() else 1
+        return stopped
     except (laptop.NotReady, processes.NotReady, addresses.NoAddresses, errors.ClusterError, kubeconfig.Unusable) as error:
         print(f"The playground could not start: {error}", file=sys.stderr)
         return 1

@@ -5,9 +5,6 @@ Everything lives in one temporary folder and on loopback. `stop` ends every proc
 
 import asyncio
 import contextlib
-import os
-import shutil
-import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
@@ -16,7 +13,7 @@ from typing import Protocol
 import aiohttp
 
 from bot import cluster_access
-from deploy.playground import flags, fleets, installation, kubeconfig, monitoring, objects
+from deploy.playground import flags, fleets, installation, kubeconfig, monitoring, objects, scratch
 from deploy.playground.kubernetes import server as kubernetes
 from deploy.playground.nodes import kubelet, manifests, node_client, programs
 from deploy.playground.slack import server as slack_server
@@ -32,7 +29,7 @@ from deploy.playground.world import (
     new_cluster,
     prometheus,
     traffic,
-)  # fmt: skip
+)
 from k8s import client, credentials, errors, proxies, signing
 
 Say = Callable[[str], None]
@@ -40,7 +37,6 @@ READY_WITHIN = 90.0  # seconds
 STEADY_RPS = 60.0
 _LOOK_AGAIN = 0.2
 _REST = 0.1  # seconds without a request: nothing is on its way any more
-_MEMORY_NEEDED = 512 << 20  # bytes
 SHIPPED_LIMITS: Mapping[str, str] = {}  # of the bot's settings: nothing differs from what is shipped
 
 
@@ -198,8 +194,8 @@ class Playground:
 
     async def _world(self) -> None:
         """All that is no process of Ferry's: takes no time."""
-        self.folder = self._temporary(None)
-        self._pods_folder = self._temporary(_memory())
+        self.folder = scratch.folder(self._undo)
+        self._pods_folder = scratch.in_memory(self._undo)
         self.network.start()
         self._undo.callback(self.network.stop)
         self.authority = certificates.Authority(self.folder / "ca")
@@ -217,11 +213,6 @@ class Playground:
         self.ingress = ingress.Ingress(url=self.access.url, token=token, api_tls=tls, resolve=self._resolve)
         await self._up(self.ingress)
         self._tell("the two clusters and Slack are up")
-
-    def _temporary(self, where: Path | None) -> Path:
-        folder = Path(tempfile.mkdtemp(prefix="ferry-playground-", dir=where))
-        self._undo.callback(shutil.rmtree, folder, ignore_errors=True)
-        return folder
 
     async def _cluster(self) -> credentials.Credentials:
         if self.choices.kubeconfig is not None:
@@ -381,10 +372,3 @@ class Playground:
             if "bot" in log.name or "agent" in log.name
         ]
         return f"the playground was not ready within {READY_WITHIN:g} s; pods: {', '.join(pods) or 'none'}\n" + "\n".join(tails)
-
-
-def _memory() -> Path | None:
-    """Where pods live: in memory, as their volumes ask for, because a proxy makes 5,000 files at its start. None: on disk."""
-    shm = Path("/dev/shm")  # noqa: S108 Linux' own tmpfs, and a fresh folder with a name of its own is made in it
-    roomy = shm.is_dir() and os.access(shm, os.W_OK) and shutil.disk_usage(shm).free > _MEMORY_NEEDED
-    return shm if roomy else None

@@ -10,6 +10,8 @@ import yaml
 
 from deploy.playground import flags, knobs, laptop, monitoring, objects
 from deploy.playground.kubernetes import server as kubernetes
+from deploy.playground.slack import people as slack_people
+from deploy.playground.slack import server as slack_server
 from deploy.playground.stories import people
 from deploy.playground.world import certificates, redis
 from handlers.rules import migration
@@ -37,8 +39,15 @@ async def cluster(tmp_path: Path) -> AsyncIterator[tuple[kubernetes.KubernetesSt
     await server.stop()
 
 
-async def test_a_cluster_a_redis_and_an_alertmanager_of_ones_own_carry_a_whole_shift(
-    cluster: tuple[kubernetes.KubernetesStandIn, Path], tmp_path: Path
+@pytest_asyncio.fixture
+async def workspace() -> AsyncIterator[slack_server.SlackStandIn]:
+    """A Slack of somebody else."""
+    async with slack_server.SlackStandIn() as theirs:
+        yield theirs
+
+
+async def test_a_cluster_a_slack_a_redis_and_an_alertmanager_of_ones_own_carry_a_whole_shift(
+    cluster: tuple[kubernetes.KubernetesStandIn, Path], workspace: slack_server.SlackStandIn, tmp_path: Path
 ) -> None:
     server, kubeconfig = cluster
     store = redis.Redis(tmp_path / "their-redis")
@@ -46,15 +55,21 @@ async def test_a_cluster_a_redis_and_an_alertmanager_of_ones_own_carry_a_whole_s
     # Their Alertmanager has no receiver of ours: the bot asks it, and hears of the watchdog that way.
     alerts = monitoring.new_alertmanager(tmp_path / "their-alertmanager", webhook="http://127.0.0.1:9/", token="t")
     await alerts.start()
-    typed = flags.Typed(kubeconfig=kubeconfig, redis_url=store.url, alertmanager_url=alerts.url)
-    choices = flags.choose(typed, {"ALERTMANAGER_TOKEN": "a-token-of-their-own"})
+    typed = flags.Typed(kubeconfig=kubeconfig, redis_url=store.url, alertmanager_url=alerts.url, slack_url=workspace.api_url)
+    tokens = {
+        "SLACK_BOT_TOKEN": workspace.bot_token, "SLACK_APP_TOKEN": workspace.app_token, "SLACK_TEAM": workspace.team_id,
+        "SLACK_CHANNEL": slack_people.C_MIGRATION, "SLACK_APPROVERS": f"{slack_people.U_BOB},{slack_people.U_CAROL}",
+    }  # fmt: skip
+    choices = flags.choose(typed, {"ALERTMANAGER_TOKEN": "a-token-of-their-own", **tokens})
     try:
         async with laptop.Playground(choices, limits={"verify": "100ms"}) as playground:
             await playground.watched_within()
-            persons = people.Persons(playground)
+            await workspace.connected(2)
+            persons = people.Persons(playground, workspace)
             assert await persons.shift(objects.FIRST.name, 25, "on their cluster") is migration.Outcome.DONE
+            assert playground.slack.connections == 0
             held = [knob.id for knob in knobs.Knobs(playground).listed()]
-            assert {"redis", "api"}.isdisjoint(held), "what somebody else runs is not stopped by a knob"
+            assert {"redis", "api", "slack"}.isdisjoint(held), "what somebody else runs is not stopped by a knob"
             burst = await playground.client_of([objects.FIRST]).burst(500)
             assert burst.failed == 0
             assert burst.new > 50

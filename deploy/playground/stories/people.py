@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from bot.slack import buttons
 from deploy.playground import laptop, objects
-from deploy.playground.slack import people, records
+from deploy.playground.slack import people, records, server
 from handlers.rules import migration
 from k8s import client, errors, record_document
 
@@ -23,11 +23,11 @@ class Stuck(Exception):
 
 
 class Persons:
-    """Who acts is named by Slack's user id. Every wait has a limit, and ends in Stuck."""
+    """Who acts is named by Slack's user id. Every wait has a limit, and ends in Stuck. `slack`: where; the playground's own."""
 
-    def __init__(self, playground: laptop.Playground) -> None:
+    def __init__(self, playground: laptop.Playground, slack: server.SlackStandIn | None = None) -> None:
         self._playground = playground
-        self._driver = playground.slack.driver
+        self._driver = (slack or playground.slack).driver
         self.because = ""  # why the operation that was waited for last ended as it did
 
     async def ask(self, user: str, text: str) -> records.Message:

@@ -49,9 +49,20 @@ def clock(at: datetime) -> str:
 
 
 def person_refused(of: migration.Migration, actor: messages.Person) -> refusals.Refusal | None:
+    """May not ask for a raise, approve or confirm one."""
+    if outsider := outsider_refused(of, actor):
+        return outsider
     if not actor.refused:
         return None
     return refusals.refuse(Reason.PERSON, service=of.service, who=actor.shown, why=actor.refused)
+
+
+def outsider_refused(of: migration.Migration, actor: messages.Person) -> refusals.Refusal | None:
+    """May not even lower: guests, bots, people of other workspaces."""
+    if actor.member:
+        return None
+    why = actor.refused or "only full members change where traffic goes"
+    return refusals.refuse(Reason.OUTSIDER, service=of.service, who=actor.shown, why=why)
 
 
 def drift(of: migration.Migration, plan: migration.Plan) -> refusals.Refusal | None:

@@ -116,8 +116,8 @@ def expire(of: migration.Migration, _message: messages.TimePassed, now: datetime
 def _confirm_lowering(
     of: migration.Migration, waiting: migration.Operation, message: messages.Confirm, now: datetime
 ) -> decision.Decision:
-    """No approval, no blockers. But what was lower when it was asked for must still be lower now."""
-    refusal = None if message.actor.id == waiting.requester else approvals.person_refused(of, message.actor)
+    """No approval, no blockers, by any member. But what was lower when it was asked for must still be lower now."""
+    refusal = approvals.outsider_refused(of, message.actor)
     if refusal:
         return decision.refused(of, refusal)
     after = waiting.plan.after

@@ -14,6 +14,8 @@ def propose_shift(of: migration.Migration, message: messages.ProposeShift, now: 
     if plan is None or plan.service != of.service or plan.after != message.target or not planning.is_true(plan):
         why = "There is no plan for this service and this target: migration.yaml does not name it, or cannot be read."
         return decision.refused(of, refusals.refuse(Reason.INVALID, service=of.service, why=why))
+    if outsider := approvals.outsider_refused(of, message.actor):
+        return decision.refused(of, outsider)
     if planning.changes_nothing(plan):
         return decision.refused(of, refusals.refuse(Reason.NO_CHANGE, service=of.service, weight=plan.after.weight))
     if plan.kind is migration.Kind.LOWER:

@@ -14,6 +14,7 @@ class Reason(StrEnum):
     WAITS = "operation_waits"
     OWN_REQUEST = "own_request"
     PERSON = "person_refused"
+    OUTSIDER = "outsider"
     NOT_APPROVER = "not_approver"
     STALE = "stale_card"
     ALREADY_APPROVED = "already_approved"
@@ -77,6 +78,11 @@ WORDS: Mapping[Reason, tuple[str, str, str]] = {
         "Nothing was changed for {service}.",
         "{who} may not do this: {why}.",
         "Ask a colleague with the right to do it; `/migrate whoami` shows what you may do, and taking traffic back stays open.",
+    ),
+    Reason.OUTSIDER: (
+        "Nothing was changed for {service}.",
+        "{who} is no full member of the workspace that Ferry serves: {why}.",
+        "Ask one of its full members to do it.",
     ),
     Reason.NOT_APPROVER: (
         "The request for {service} was not decided.",

@@ -13,8 +13,9 @@ MINUTE = timedelta(minutes=1)
 ANN = messages.Person("slack:T0/ANN", "Ann", approver=True)  # she may approve, but not what she asked for herself
 BOB = messages.Person("slack:T0/BOB", "Bob", approver=True)
 CYD = messages.Person("slack:T0/CYD", "Cyd", approver=True)
-GUEST = messages.Person("slack:T0/GUY", "Guy", approver=True, refused="guests cannot change traffic")
-STRANGER = messages.Person("slack:T9/EVE", "Eve", approver=True, refused="another workspace")
+GUEST = messages.Person("slack:T0/GUY", "Guy", approver=True, refused="guests cannot change traffic", member=False)
+STRANGER = messages.Person("slack:T9/EVE", "Eve", approver=True, refused="another workspace", member=False)
+UNLISTED = messages.Person("slack:T0/UNA", "Una", refused="not among those who may ask for changes")
 LAY = messages.Person("slack:T0/LAY", "Lay")
 HOLD = model.Hold("shop", "h1", reason="errors", cause="abc/1")
 Phase = migration.Phase

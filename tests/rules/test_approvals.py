@@ -9,7 +9,7 @@ from handlers import messages
 from handlers.rules import approvals, decide, effects, migration, planning, refusals
 from k8s import model
 from tests.rules import builders
-from tests.rules.builders import ANN, BOB, CYD, GUEST, LAY, MINUTE, NOON, STRANGER, Phase
+from tests.rules.builders import ANN, BOB, CYD, GUEST, LAY, MINUTE, NOON, STRANGER, UNLISTED, Phase
 
 Reason = refusals.Reason
 
@@ -27,7 +27,13 @@ def test_a_raise_needs_another_person_and_then_the_requester() -> None:
 
 @pytest.mark.parametrize(
     ("who", "reason"),
-    [(ANN, Reason.OWN_REQUEST), (GUEST, Reason.PERSON), (STRANGER, Reason.PERSON), (LAY, Reason.NOT_APPROVER)],
+    [
+        (ANN, Reason.OWN_REQUEST),
+        (GUEST, Reason.OUTSIDER),
+        (STRANGER, Reason.OUTSIDER),
+        (UNLISTED, Reason.PERSON),
+        (LAY, Reason.NOT_APPROVER),
+    ],
 )
 def test_the_wrong_person_approves_nothing(who: messages.Person, reason: Reason) -> None:
     waiting = builders.proposed(builders.at(0), 25)
@@ -141,8 +147,37 @@ def test_lowering_is_never_blocked_and_needs_no_approval() -> None:
     assert waiting.phase is Phase.APPROVED
     [write] = builders.written(answer)
     assert write.exposure.weight == 5
-    foreign = builders.confirm(waiting, GUEST)
-    assert foreign.refusal is not None
+
+
+@pytest.mark.parametrize("who", [GUEST, STRANGER])
+def test_who_is_no_member_lowers_nothing_and_voids_nothing(who: messages.Person) -> None:
+    lower = planning.plan(builders.view(builders.exposure(25)), target=builders.exposure(5))
+    resting, waiting = replace(builders.at(25), plan_now=lower), replace(builders.proposed(builders.at(25), 50), plan_now=lower)
+    asked = builders.shift(builders.exposure(5), who, message="m2")
+    lowering = builders.proposed(builders.at(25), 5)
+    for answer, before in (
+        (decide.decide(resting, asked, NOON), resting),
+        (decide.decide(waiting, asked, NOON), waiting),
+        (builders.confirm(lowering, who), lowering),
+    ):
+        assert answer.refusal is not None
+        assert answer.refusal.reason is Reason.OUTSIDER
+        assert "stays open" not in answer.refusal.sentence
+        assert answer.next.operation == before.operation
+        assert [type(one) for one in answer.effects] == [effects.RecordEvent]
+
+
+def test_a_member_who_may_not_raise_may_lower() -> None:
+    lower = planning.plan(builders.view(builders.exposure(25)), target=builders.exposure(5))
+    asked = decide.decide(replace(builders.at(25), plan_now=lower), builders.shift(builders.exposure(5), UNLISTED), NOON)
+    assert asked.refusal is None
+    for who in (UNLISTED, LAY):
+        [write] = builders.written(builders.confirm(asked.next, who))
+        assert write.exposure.weight == 5
+    higher = planning.plan(builders.view(builders.exposure(25)), target=builders.exposure(50))
+    raising = decide.decide(replace(builders.at(25), plan_now=higher), builders.shift(builders.exposure(50), UNLISTED), NOON)
+    assert raising.refusal is not None
+    assert (raising.refusal.reason, "taking traffic back stays open" in raising.refusal.sentence) == (Reason.PERSON, True)
 
 
 def test_a_lowering_replaces_a_raise_that_waits() -> None:

@@ -13,7 +13,7 @@ from k8s import exposure, model
 from tests.rules import builders
 from tests.rules.builders import NOON
 
-PEOPLE = [builders.ANN, builders.BOB, builders.CYD, builders.GUEST, builders.STRANGER, builders.LAY]
+PEOPLE = [builders.ANN, builders.BOB, builders.CYD, builders.GUEST, builders.STRANGER, builders.LAY, builders.UNLISTED]
 KINDS = (
     "shift", "release", "approve", "approve", "approve", "reject", "confirm", "confirm", "hold", "wish", "time", "written",
     "not written", "converged", "not converged", "verified", "not verified", "edit",

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from k8s import model
+
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
@@ -25,7 +27,10 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True)
 class ServiceReport:
-    """What one agent says of one service. `generation`: the record it serves. `served`: the weight on its links now."""
+    """What one agent says of one service. `generation`: the record it serves. `served`: the weight on its links now.
+
+    `pushed`: of `holds`, those whose words (reason, by, since, cause) it knows, each of the service it was placed for (or `all`).
+    """
 
     service: str
     generation: int
@@ -35,6 +40,7 @@ class ServiceReport:
     because: str = ""
     applied: bool = True  # nginx was asked, over a fresh connection, and serves this structure
     traffic: Traffic | None = None  # None: this agent cannot count
+    pushed: tuple[model.Hold, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

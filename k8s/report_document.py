@@ -8,14 +8,18 @@ from dataclasses import asdict
 from dataclasses import fields as dataclass_fields
 from typing import Any, TypeVar
 
-from k8s import errors, proxy_report
+from k8s import errors, hold_document, model, proxy_report
 
 Kind = TypeVar("Kind")
 _MISSING = object()
 
 
 def service_as_document(report: proxy_report.ServiceReport) -> dict[str, Any]:
-    return {**asdict(report), "holds": list(report.holds)}
+    return {
+        **asdict(report),
+        "holds": list(report.holds),
+        "pushed": [hold_document.as_document(one) for one in report.pushed],
+    }
 
 
 def as_document(report: proxy_report.ProxyReport) -> dict[str, Any]:
@@ -44,6 +48,7 @@ def service_from(document: object) -> proxy_report.ServiceReport:
         because=_field(fields, "because", str),
         applied=_field(fields, "applied", bool),
         traffic=_traffic_from(fields.get("traffic")),
+        pushed=_holds_from(fields.get("pushed")),
     )
     if not 0 <= report.served <= 100 or report.generation < 0:
         raise errors.BadReply(
@@ -67,6 +72,15 @@ def report_from(document: object) -> proxy_report.ProxyReport:
         services=services,
         trouble=_texts(fields, "trouble"),
     )
+
+
+def _holds_from(document: object) -> tuple[model.Hold, ...]:
+    """Empty where the agent does not say (an older one)."""
+    if document is None:
+        return ()
+    if not isinstance(document, list):
+        raise errors.BadReply("pushed in the agent's report is no list of holds; is it of the bot's version?")
+    return tuple(hold_document.hold_from_document(_fields(one, "a pushed hold")) for one in document)
 
 
 def _traffic_from(document: object) -> proxy_report.Traffic | None:

@@ -1,7 +1,8 @@
 """What the agent answers over HTTP: `/status`, `/metrics`, `/livez`, `/readyz`, and `POST /hold`, which can only lower.
 
-`POST /hold` takes `{"service": NAME or "all", "id": ID}` with the bearer token, and answers 200 only when the links are
-at 0 and the id is on disk. 401: wrong token. 400: no such JSON. 507: it serves 0, but could not write it down.
+`POST /hold` takes `{"service": NAME or "all", "id": ID, "reason", "by", "since", "cause"}` (the last four may be missing) with
+the bearer token, and answers 200 only when the links are at 0 and the hold is on disk. 401: wrong token. 400: no such JSON.
+409: a record has ended that hold. 507: something could not be moved or written down; the sentence says what and of which service.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ import orjson
 import prometheus_client
 from aiohttp import web
 
-from k8s import model
+from k8s import errors, hold_document, model
 from k8s.agent import serving
 
 HOLD_ID = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,126}[A-Za-z0-9])?")
@@ -75,20 +76,19 @@ class Endpoints:
         if not self._may_push(request.headers.get("Authorization", "")):
             return _answer(401, "the token is wrong or missing; use the one in the Secret ferry-agent-token")
         try:
-            document = json.loads(await request.text())
-            service, hold_id = str(document["service"]), str(document["id"])
-        except (ValueError, KeyError, TypeError):
+            order = hold_document.hold_from_document(json.loads(await request.text()))
+        except (ValueError, AttributeError, RecursionError, errors.BadReply):
             return _answer(400, 'send {"service": NAME or "all", "id": ID} as JSON')
-        if not model.SERVICE_NAME.fullmatch(service) or not HOLD_ID.fullmatch(hold_id):
+        if not model.SERVICE_NAME.fullmatch(order.service) or not HOLD_ID.fullmatch(order.id):
             return _answer(400, "the service or the id has letters that are not allowed; ids use A-Z a-z 0-9 _ . -")
         self._pushed.inc()
         try:
-            held = self._serving.hold(service, hold_id)
+            held = self._serving.hold(order)
         except OSError as error:
-            return _answer(507, f"it serves 0 now, but the hold is not on disk ({error}); free some space and push again")
-        if service != model.ALL_SERVICES and not held:
-            return _answer(409, f"a later record has ended the hold {hold_id}; place a new one with an id of its own")
-        return web.json_response({"pod": self._pod, "held": True, "services": list(held), "id": hold_id})
+            return _answer(507, f"the hold {order.id} is not complete: {error}")
+        if order.service != model.ALL_SERVICES and not held:
+            return _answer(409, f"a later record has ended the hold {order.id}; place a new one with an id of its own")
+        return web.json_response({"pod": self._pod, "held": True, "services": list(held), "id": order.id})
 
     def _may_push(self, header: str) -> bool:
         scheme, _, token = header.partition(" ")

@@ -6,13 +6,22 @@ reach new: the service starts from nothing, held by the unreadable file itself, 
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from k8s import protocol
+from k8s import errors, hold_document, model, protocol
 
 UNREADABLE = "agent-memory-unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """`orders`: its standing holds with their words (reason, by, since, cause), as far as they are known."""
+
+    memory: protocol.Memory
+    orders: tuple[model.Hold, ...] = ()
 
 
 class MemoryFolder:
@@ -22,22 +31,25 @@ class MemoryFolder:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
 
-    def load(self) -> dict[str, protocol.Memory]:
+    def load(self) -> dict[str, Remembered]:
         """Every remembered service by name."""
-        found: dict[str, protocol.Memory] = {}
+        found: dict[str, Remembered] = {}
         for path in sorted(self._folder.glob("*.json")):
             try:
-                found[path.stem] = memory_from(json.loads(path.read_text()))
-            except (OSError, ValueError, KeyError, TypeError):
-                found[path.stem] = protocol.push_hold(protocol.Memory(path.stem), UNREADABLE)
+                document = json.loads(path.read_text())
+                found[path.stem] = Remembered(memory_from(document), _orders_from(document))
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                why = f"the memory of {path.stem} cannot be read ({type(error).__name__}); release it when the service is well"
+                held = protocol.push_hold(protocol.Memory(path.stem), UNREADABLE)
+                found[path.stem] = Remembered(held, (model.Hold(path.stem, UNREADABLE, reason=why, by="ferry-agent"),))
         return found
 
-    def save(self, memory: protocol.Memory) -> None:
+    def save(self, memory: protocol.Memory, orders: Iterable[model.Hold] = ()) -> None:
         """Atomic and synced. Raises OSError (disk full): the caller must then not answer that it remembers."""
         path = self._folder / f"{memory.service}.json"
         fresh = path.with_suffix(".new")
         with fresh.open("w") as file:
-            json.dump(document_of(memory), file)
+            json.dump({**document_of(memory), "orders": [hold_document.as_document(one) for one in orders]}, file)
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(path)
@@ -80,6 +92,14 @@ def memory_from(document: Mapping[str, Any]) -> protocol.Memory:
         present=frozenset(document["present"]),
         looked=bool(document.get("looked", True)),  # an agent that did not write this had looked before it wrote
     )
+
+
+def _orders_from(document: Mapping[str, Any]) -> tuple[model.Hold, ...]:
+    """Words are welcome, not needed: of what cannot be read, and of agents that did not write them, there are none."""
+    try:
+        return tuple(hold_document.hold_from_document(one) for one in document.get("orders", ()))
+    except (errors.BadReply, TypeError, AttributeError):
+        return ()
 
 
 def _number(value: Any) -> int | None:

@@ -6,13 +6,13 @@ can only lower: `protocol.see_peer` takes nothing else from it.
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
 import orjson
 
-from k8s import model, protocol
+from k8s import errors, hold_document, model, protocol
 from k8s.agent import resolving
 
 EVERY = 3.0  # seconds
@@ -24,16 +24,27 @@ MOST_SERVICES = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What one peer remembers. `for_all`: its holds for every service, also those that come later."""
+    """What one peer remembers. `for_all`: its holds for every service, also those that come later. `orders`: the holds whose
+    words it knows, by service or `all`.
+    """
 
     pod: str
     services: Mapping[str, protocol.Peer]
     for_all: tuple[protocol.RememberedHold, ...] = ()
+    orders: Mapping[str, tuple[model.Hold, ...]] = field(default_factory=dict)
 
 
-def document_of(memories: Mapping[str, protocol.Memory], for_all: Iterable[protocol.RememberedHold]) -> dict[str, Any]:
+def document_of(
+    memories: Mapping[str, protocol.Memory],
+    for_all: Iterable[protocol.RememberedHold],
+    orders: Mapping[str, tuple[model.Hold, ...]],
+) -> dict[str, Any]:
     """The field `memory` of `/status`."""
-    return {"services": {name: _service_document(one) for name, one in memories.items()}, "all": _hold_pairs(for_all)}
+    return {
+        "services": {name: _service_document(one) for name, one in memories.items()},
+        "all": _hold_pairs(for_all),
+        "orders": {name: [hold_document.as_document(one) for one in some] for name, some in orders.items() if some},
+    }
 
 
 def _service_document(memory: protocol.Memory) -> dict[str, Any]:
@@ -57,7 +68,10 @@ def told_from(document: object) -> Told:
             pod=str(fields["pod"]),
             services={name: _peer_from(one) for name, one in services.items()},
             for_all=_holds_from(fields["memory"]["all"]),
+            orders=_orders_from(fields["memory"].get("orders", {})),  # agents before words do not say them
         )
+    except errors.BadReply as error:
+        raise ValueError(str(error)) from None
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{type(error).__name__}: {error}") from None
 
@@ -80,6 +94,10 @@ def _hold_pairs(holds: Iterable[protocol.RememberedHold]) -> list[list[Any]]:
 
 def _holds_from(pairs: Iterable[Any]) -> tuple[protocol.RememberedHold, ...]:
     return tuple(protocol.RememberedHold(str(name), _whole(seen_at)) for name, seen_at in pairs)
+
+
+def _orders_from(fields: Mapping[str, Any]) -> dict[str, tuple[model.Hold, ...]]:
+    return {name: tuple(hold_document.hold_from_document(one) for one in some) for name, some in fields.items()}
 
 
 def _whole(value: object) -> int:

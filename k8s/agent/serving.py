@@ -4,13 +4,16 @@ Everything here is synchronous and touches only local files, so that a pushed ho
 event loop. Lowering moves the link first and the memory after; raising has its memory on disk before the link moves.
 """
 
-import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from k8s import model, protocol, proxy_report, views
 from k8s.agent import links as link_files
 from k8s.agent import memory_file
+
+SENTENCES = 3  # of what failed, in one answer
+NO_ORDERS: Mapping[str, Iterable[model.Hold]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +35,14 @@ class Serving:
     def __init__(self, *, memory: memory_file.MemoryFolder, links: link_files.Links, may_raise: bool = True) -> None:
         self._folder = memory
         self._links = links
-        self._memories = memory.load()
+        remembered = memory.load()
+        self._orders = {name: one.orders for name, one in remembered.items()}
+        self._memories = {name: one.memory for name, one in remembered.items()}
         self._for_all = self._memories.pop(model.ALL_SERVICES, protocol.Memory(model.ALL_SERVICES))
         self._structure: dict[str, model.Exposure] = {}
         self._may_raise = may_raise
-        self.trouble: dict[str, str] = {}
+        self._unwritten: dict[str, str] = {}
+        self._unmoved: dict[str, str] = {}
         for name in self._memories:
             self._serve(name)
 
@@ -49,17 +55,33 @@ class Serving:
         """Of services that are not known yet, too."""
         return self._for_all.holds
 
+    @property
+    def orders(self) -> Mapping[str, tuple[model.Hold, ...]]:
+        """Standing holds whose words are known, by service, and those for all."""
+        return self._orders
+
+    @property
+    def trouble(self) -> dict[str, str]:
+        """A sentence by service (or `all`) of what could not be moved or written; `look` tries it again."""
+        names = sorted({*self._unmoved, *self._unwritten})
+        return {name: "; ".join(some[name] for some in (self._unmoved, self._unwritten) if name in some) for name in names}
+
     def raise_from_now(self) -> None:
         self._may_raise = True
         for name in self._memories:
             self._serve(name)
 
     def look(self, view: views.ClusterView) -> None:
-        """The cluster as of the last event. Without a complete first reading nothing is concluded from absence."""
+        """The cluster as of the last event. Without a complete first reading nothing is concluded from absence.
+
+        Also tries again what could not be moved or written before: to be called now and then, though nothing is new.
+        """
+        self._mend()
         if not view.synced:
             return
         for name in sorted(set(view.services) | set(self._memories)):
-            self._update(name, _seen(self._memory(name), view.services.get(name, views.ServiceView(name))))
+            seen = view.services.get(name, views.ServiceView(name))
+            self._update(name, _seen(self._memory(name), seen), seen.holds)
         self._forget_released(view)
 
     def _forget_released(self, view: views.ClusterView) -> None:
@@ -68,42 +90,39 @@ class Serving:
         ended -= {hold.id for service in view.services.values() for hold in service.holds}
         kept = tuple(hold for hold in self._for_all.holds if hold.id not in ended)
         if kept != self._for_all.holds:
-            self._for_all = replace(self._for_all, holds=kept)
-            with contextlib.suppress(OSError):  # on a full disk it holds longer than it must
-                self._folder.save(self._for_all)
+            self._keep_for_all(replace(self._for_all, holds=kept))  # on a full disk it holds longer than it must
 
-    def hold(self, service: str, hold_id: str) -> tuple[str, ...]:
+    def hold(self, order: model.Hold) -> tuple[str, ...]:
         """A pushed hold, for one service or for `all`. Returns the services it holds (none of those whose record has ended
         it already); they serve 0 already.
 
-        Raises OSError when it could not be remembered on disk: the links are at 0 all the same.
+        Raises OSError, after everything was tried, when a link could not be moved or the hold not be remembered on disk.
         """
-        if service == model.ALL_SERVICES:
-            self._for_all = protocol.push_hold(self._for_all, hold_id)
-            names = tuple(sorted(self._memories))
-        else:
-            names = (service,)
-        failure: OSError | None = None
+        names = sorted(self._memories) if order.service == model.ALL_SERVICES else [order.service]
         for name in names:
-            self._update(name, protocol.push_hold(self._memory(name), hold_id))
-            if name in self.trouble:
-                failure = OSError(self.trouble[name])
-        if service == model.ALL_SERVICES:
-            self._folder.save(self._for_all)
-        if failure is not None:
-            raise failure
-        return tuple(name for name in names if hold_id in self._memory(name).held)
+            self._update(name, protocol.push_hold(self._memory(name), order.id), [order])
+        if order.service == model.ALL_SERVICES:
+            self._keep_for_all(protocol.push_hold(self._for_all, order.id), [order])
+        trouble = self.trouble
+        if failed := [trouble[name] for name in (*names, order.service) if name in trouble]:
+            distinct = list(dict.fromkeys(failed))
+            more = f" (and {len(distinct) - SENTENCES} more services)" if len(distinct) > SENTENCES else ""
+            raise OSError("; ".join(distinct[:SENTENCES]) + more)
+        return tuple(name for name in names if order.id in self._memory(name).held)
 
-    def meet(self, services: Mapping[str, protocol.Peer], for_all: Iterable[protocol.RememberedHold]) -> None:
+    def meet(
+        self,
+        services: Mapping[str, protocol.Peer],
+        for_all: Iterable[protocol.RememberedHold],
+        orders: Mapping[str, Iterable[model.Hold]] = NO_ORDERS,
+    ) -> None:
         """What another agent remembers. Its holds for all are for services it does not know either: of the others it has
-        said which still stand. Raises OSError when those could not be remembered on disk.
+        said which still stand. `orders`: the words of its holds.
         """
         for name in sorted(services.keys() - {model.ALL_SERVICES}):
-            self._update(name, protocol.see_peer(self._memory(name), services[name]))
+            self._update(name, protocol.see_peer(self._memory(name), services[name]), orders.get(name, ()))
         known = protocol.see_peer(self._for_all, protocol.Peer(generation=0, weight=0, holds=tuple(for_all)))
-        if known != self._for_all:
-            self._for_all = known
-            self._folder.save(known)
+        self._keep_for_all(known, orders.get(model.ALL_SERVICES, ()))
 
     def nginx_serves(self, structure: Mapping[str, model.Exposure]) -> None:
         """nginx was asked and serves these targets and rules: raises that waited for it may go on."""
@@ -137,6 +156,7 @@ class Serving:
             because=self.trouble.get(name) or now.effective.because + waits,
             applied=self.converged(name),
             traffic=traffic,
+            pushed=self._orders.get(name, ()),
         )
 
     def converged(self, name: str) -> bool:
@@ -153,25 +173,58 @@ class Serving:
             return self._memories[name]
         return replace(protocol.Memory(name), holds=self._for_all.holds)
 
-    def _update(self, name: str, fresh: protocol.Memory) -> None:
+    def _update(self, name: str, fresh: protocol.Memory, orders: Iterable[model.Hold] = ()) -> None:
         """Lowering first moves the link; whatever raises is on disk before it is served."""
-        before = self._memories.get(name)
-        if fresh == before:
+        before, words = self._memories.get(name), self._words(name, fresh, orders)
+        if fresh == before and words == self._orders.get(name, ()) and name not in self.trouble:
             return
         lowers = protocol.effective(fresh).weight <= (protocol.effective(before).weight if before else 0)
-        self._memories[name] = fresh
-        if lowers:
-            self._serve(name)
-        try:
-            self._folder.save(fresh)
-        except OSError as error:
-            self.trouble[name] = f"the memory of {name} could not be written ({error.strerror}); it stays at what was written"
-            if not lowers:
-                self._memories[name] = before if before is not None else protocol.Memory(name)
-            return
-        self.trouble.pop(name, None)
         if not lowers:
+            self._raise(name, fresh, words)
+            return
+        self._memories[name], self._orders[name] = fresh, words
+        self._serve(name)
+        self._save(fresh, words)
+
+    def _raise(self, name: str, fresh: protocol.Memory, words: tuple[model.Hold, ...]) -> None:
+        if self._save(fresh, words):
+            self._memories[name], self._orders[name] = fresh, words
             self._serve(name)
+        elif name not in self._memories:
+            self._memories[name] = self._memory(name)
+
+    def _keep_for_all(self, fresh: protocol.Memory, orders: Iterable[model.Hold] = ()) -> None:
+        words = self._words(model.ALL_SERVICES, fresh, orders)
+        same = fresh == self._for_all and words == self._orders.get(model.ALL_SERVICES, ())
+        self._for_all, self._orders[model.ALL_SERVICES] = fresh, words
+        if not same or model.ALL_SERVICES in self._unwritten:
+            self._save(fresh, words)
+
+    def _words(self, name: str, fresh: protocol.Memory, more: Iterable[model.Hold]) -> tuple[model.Hold, ...]:
+        """Of the holds that stand by this memory; the words that came first stay. What was placed for all is so for each."""
+        known: dict[str, model.Hold] = {}
+        for one in (*self._orders.get(name, ()), *self._orders.get(model.ALL_SERVICES, ()), *more):
+            if one.service in {name, model.ALL_SERVICES} and (one.reason or one.by or one.since or one.cause):
+                known.setdefault(one.id, one)
+        return tuple(known[hold] for hold in fresh.held if hold in known)
+
+    def _save(self, memory: protocol.Memory, words: tuple[model.Hold, ...]) -> bool:
+        try:
+            self._folder.save(memory, words)
+        except OSError as error:
+            self._unwritten[memory.service] = (
+                f"the memory of {memory.service} could not be written ({error.strerror}): a raise waits for it, and a hold is in"
+                " force but would be forgotten if the agent restarted; free some space in the agent's state folder, it is tried"
+                " again every few seconds"
+            )
+            return False
+        self._unwritten.pop(memory.service, None)
+        return True
+
+    def _mend(self) -> None:
+        for name in [name for name in self.trouble if name in self._memories]:
+            self._update(name, self._memories[name])
+        self._keep_for_all(self._for_all)
 
     def _serve(self, name: str) -> None:
         """Never above the verdict; never up while nginx does not serve the record's own target and rules."""
@@ -180,8 +233,17 @@ class Serving:
         present = self._links.served(name)
         if wanted > present and not (self._may_raise and self._in_nginx(memory)):
             return
-        if wanted != present or wanted == 0:
-            self._links.serve(name, wanted)
+        try:
+            if wanted != present or wanted == 0:
+                self._links.serve(name, wanted)
+        except OSError as error:
+            if (present := self._links.served(name)) != wanted:
+                self._unmoved[name] = (
+                    f"the link of {name} could not be moved ({error.strerror}): nginx sends {present}% to new, not {wanted}%;"
+                    " mend the run folder that the agent shares with nginx, it is tried again every few seconds"
+                )
+                return
+        self._unmoved.pop(name, None)
 
 
 def _seen(memory: protocol.Memory, view: views.ServiceView) -> protocol.Memory:

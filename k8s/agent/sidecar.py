@@ -85,7 +85,10 @@ class Agent:
     def status(self) -> dict[str, Any]:
         """The report, and beside it what only other agents read."""
         document = report_document.as_document(self.report())
-        return document | {"memory": peers.document_of(self.serving.memories, self.serving.holds_for_all)}
+        return document | {"memory": self._memory()}
+
+    def _memory(self) -> dict[str, Any]:
+        return peers.document_of(self.serving.memories, self.serving.holds_for_all, self.serving.orders)
 
     def unready(self) -> str:
         """Why no request should be sent to this proxy; empty when it is ready.
@@ -175,6 +178,8 @@ class Agent:
         while True:
             self._looked.clear()
             view = self._cluster.view()
+            if self.serving.trouble:
+                self.serving.look(view)  # what could not be moved or written before is tried again
             await self.structure.follow({name: one.wished for name, one in view.services.items() if one.wished is not None})
             self._probes.follow(self._targets(view))
             await asyncio.sleep(self._chosen.reload_spacing)
@@ -204,10 +209,7 @@ class Agent:
 
     async def _ask_peers(self) -> None:
         for told in await self._peers.ask():
-            try:
-                self.serving.meet(told.services, told.for_all)
-            except OSError as error:
-                log.warning("what %s remembers could not be written down: %s", told.pod, error)
+            self.serving.meet(told.services, told.for_all, told.orders)
 
 
 def _proxy_config(chosen: settings.AgentSettings, *, status: str, nginx_version: tuple[int, int, int]) -> nginx.ProxyConfig:

@@ -8,10 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from k8s import model, protocol, signing
+from k8s import errors, model, protocol, proxy_report, report_document, signing
 from k8s.agent import links, memory_file, peers, pressure, serving, trusted_keys
 
 EXPOSURE = model.Exposure(weight=40, old_host="api.old.example", new_host="api.new.example")
+
+
+Orders = dict[str, tuple[model.Hold, ...]]
 
 
 def remembering(*, generation: int = 3, holds: tuple[str, ...] = (), wishes: tuple[int, ...] = (40,)) -> protocol.Memory:
@@ -24,9 +27,11 @@ def remembering(*, generation: int = 3, holds: tuple[str, ...] = (), wishes: tup
     return memory
 
 
-def told(memory: protocol.Memory, *, for_all: tuple[str, ...] = ()) -> peers.Told:
+def told(memory: protocol.Memory, *, for_all: tuple[str, ...] = (), orders: Orders | None = None) -> peers.Told:
     holds = [protocol.RememberedHold(name, 0) for name in for_all]
-    return peers.told_from(json.loads(json.dumps({"pod": "other", "memory": peers.document_of({"api": memory}, holds)})))
+    return peers.told_from(
+        json.loads(json.dumps({"pod": "other", "memory": peers.document_of({"api": memory}, holds, orders or {})}))
+    )
 
 
 def agent(folder: Path) -> serving.Serving:
@@ -63,6 +68,8 @@ def test_a_peer_that_knows_of_a_newer_record_by_hearsay_does_not_speak_of_that_o
         {"pod": "x", "memory": {"services": {"api": {"generation": 1, "weight": 101, "holds": [], "agreed_lowest": None}}}},
         {"pod": "x", "memory": {"services": {}, "all": [["h", "x"]]}},
         {"pod": "x", "memory": {"services": {}, "all": [["h"]]}},
+        {"pod": "x", "memory": {"services": {}, "all": [], "orders": {"api": [{"id": "without a service"}]}}},
+        {"pod": "x", "memory": {"services": {}, "all": [], "orders": [7]}},
     ],
 )
 def test_an_answer_that_is_not_understood_is_refused_whole(document: object) -> None:
@@ -87,9 +94,33 @@ def test_a_hold_for_all_heard_of_holds_services_that_the_peer_did_not_know_and_n
     heard = told(remembering(), for_all=("night",))
     fresh.meet(heard.services, heard.for_all)
     assert fresh.memories["api"].held == (), "it stands no more there: the peer would have said so"
-    fresh.hold("web", "x")
+    fresh.hold(model.Hold("web", "x"))
     assert fresh.memories["web"].held == ("night", "x")
     assert agent(tmp_path).holds_for_all == heard.for_all, "it is on disk"
+
+
+def test_a_peer_tells_the_words_of_its_holds_and_an_older_one_only_their_ids(tmp_path: Path) -> None:
+    burning, night = model.Hold("api", "h", reason="it burns", cause="fp-1"), model.Hold("all", "night", reason="the night")
+    heard = told(remembering(holds=("h", "night")), for_all=("night",), orders={"api": (burning, night), "all": (night,)})
+    fresh = agent(tmp_path)
+    fresh.meet(heard.services, heard.for_all, {**heard.orders, "web": (model.Hold("api", "night", reason="not for web"),)})
+    assert (fresh.orders["api"], fresh.orders["all"]) == ((burning, night), (night,))
+    older = peers.document_of({"api": remembering(holds=("h",))}, [], {})
+    del older["orders"]
+    assert peers.told_from({"pod": "older", "memory": older}).orders == {}
+
+
+def test_a_report_carries_the_words_of_holds_and_one_without_them_is_read_too() -> None:
+    burning = model.Hold("api", "h", reason="it burns", by="ferry", since="now", cause="fp-1")
+    report = proxy_report.ServiceReport("api", generation=1, served=0, holds=("h",), pushed=(burning,))
+    document = json.loads(json.dumps(report_document.service_as_document(report)))
+    assert report_document.service_from(document) == report
+    del document["pushed"]
+    assert report_document.service_from(document).pushed == ()
+    with pytest.raises(errors.BadReply):
+        report_document.service_from({**document, "pushed": [{"id": "h"}]})
+    with pytest.raises(errors.BadReply):
+        report_document.service_from({**document, "pushed": {}})
 
 
 def test_raises_wait_until_the_peers_were_asked(tmp_path: Path) -> None:

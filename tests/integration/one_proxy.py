@@ -227,10 +227,10 @@ class OneProxy:
                 f"the agent last said {said}; its log: {(self.folder / 'agent.log').read_text()[-2000:]}"
             ) from None
 
-    async def push(self, service: str, hold_id: str, *, token: str = TOKEN) -> int:
+    async def push(self, service: str, hold_id: str, *, token: str = TOKEN, **words: str) -> int:
         async with (
             aiohttp.ClientSession(headers={"Authorization": f"Bearer {token}"}) as session,
-            session.post(self.agent_url("/hold"), json={"service": service, "id": hold_id}) as answer,
+            session.post(self.agent_url("/hold"), json={"service": service, "id": hold_id, **words}) as answer,
         ):
             return answer.status
 

@@ -59,12 +59,16 @@ async def test_a_pushed_hold_needs_the_token_and_survives_the_agents_death(proxy
     await proxy.raised(100, expected=0)
     assert await proxy.push("api", "direct", token="wrong") == 401
     assert await proxy.served(20) == 20
-    assert await proxy.push("all", "direct") == 200
+    assert await proxy.push("all", "direct", reason="5xx", cause="fp-1") == 200
     assert await proxy.served(100) == 0, "the answer came after the link had moved"
     proxy.agent.kill()
     await proxy.agent.wait()
     await proxy.start_agent()
     await proxy.eventually(lambda report: report["ready"] and report["services"]["api"]["holds"] == ["direct"])
+    words = {"service": "all", "id": "direct", "reason": "5xx", "by": "", "since": "", "cause": "fp-1"}
+    report = await proxy.report()
+    assert report["services"]["api"]["pushed"] == [words]
+    assert report["memory"]["orders"] == {"all": [words], "api": [words]}
     assert await proxy.served(100) == 0
 
 

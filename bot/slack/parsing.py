@@ -173,11 +173,9 @@ def _rollback(words: list[str]) -> Rollback:
     service = _service(words, EXAMPLES["rollback"])
     rest = words[1:]
     to: int | None = None
-    if rest and rest[0].lower() == "to":
-        attempt = f"/migrate rollback {service} to 5%"
-        if len(rest) < 2:
-            raise UsageError("Say down to how many percent, or leave “to” out for 100% old.", attempt)
-        to = _percent(rest[1], attempt)
+    # Only a number makes it a step down. Whoever types `to be safe` in an emergency gives a reason, and gets 100% old.
+    if len(rest) > 1 and rest[0].lower() == "to" and rest[1].strip("\"'`*,")[:1].isdigit():
+        to = _percent(rest[1], f"/migrate rollback {service} to 5%")
         rest = rest[2:]
     return Rollback(service, to, _reason(rest))
 

@@ -14,8 +14,9 @@ help:  ## this list
 $(STAMP): deploy/requirements-dev.txt pyproject.toml deploy/bootstrap.sh
 	@deploy/bootstrap.sh
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r deploy/requirements-dev.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@echo "installing what Ferry needs into $(VENV) (about a minute)"
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r deploy/requirements-dev.txt
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 setup: $(STAMP)  ## .venv with pinned dependencies, and what the machine lacks (nginx, redis, prometheus, alertmanager, chromium)

@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import structlog
 
 from bot import metrics
+from bot.store import proof
 from handlers import ports
 from handlers.rules import effects, migration
 from k8s import cluster_watch, errors, holds, model, protocol, records, signing, views, wish, wish_document
@@ -78,13 +80,15 @@ class ClusterPort:
 
 
 class Records:
-    """`handlers.ports.Records`."""
+    """`handlers.ports.Records`. `head`: where the audit chain of this replica stands; every revision carries it, signed."""
 
-    def __init__(self, book: records.RecordBook) -> None:
+    def __init__(self, book: records.RecordBook, *, head: Callable[[], str]) -> None:
         self._book = book
+        self._head = head
 
     async def write(self, change: views.RecordChange) -> protocol.Record:
-        record, _ = await self._book.write(change)
+        anchored = {proof.ANCHOR_FIELD: head} if (head := self._head()) else {}
+        record, _ = await self._book.write(replace(change, audit={**change.audit, **anchored}))
         return record
 
     async def note(self, service: str, operation: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 
 from bot import cluster_access, cluster_port, metrics, settings, trusted_keys
 from handlers import ports
@@ -15,9 +16,12 @@ class CannotStart(Exception):
 
 
 class ClusterSide:
-    """The cluster's ports, started and stopped together. Raises CannotStart for a key or a kubeconfig that is no use."""
+    """The cluster's ports, started and stopped together. Raises CannotStart for a key or a kubeconfig that is no use.
 
-    def __init__(self, told: settings.Settings, *, clock: ports.Clock, counts: metrics.Metrics) -> None:
+    `head`: where the audit chain stands, for the revisions.
+    """
+
+    def __init__(self, told: settings.Settings, *, clock: ports.Clock, counts: metrics.Metrics, head: Callable[[], str]) -> None:
         signer = _signer(told)
         try:
             access = cluster_access.credentials_from(
@@ -34,7 +38,7 @@ class ClusterSide:
         self.port = cluster_port.ClusterPort(
             cluster_watch.ClusterWatch(self._api, told.namespace, self.keys, wish_document.read, weights=wish_document.weights)
         )
-        self.records = cluster_port.Records(records.RecordBook(self._api, told.namespace, signer, self.keys))
+        self.records = cluster_port.Records(records.RecordBook(self._api, told.namespace, signer, self.keys), head=head)
         self.wishes = cluster_port.Wishes(wish.WishBook(self._api, told.namespace, cluster_port.edited))
         self.holds = cluster_port.Holds(holds.HoldBook(self._api, told.namespace), clock=clock, counts=counts)
         token = told.agent_token.get_secret_value()

@@ -110,20 +110,25 @@ class Limits(_Part):
     verify: Annotated[float, values.time_between(0, 3600)] = 10.0
 
 
-class Settings(_Part):
-    """Everything the bot is told from outside. Immutable; secrets show as asterisks."""
+class Cluster(_Part):
+    """The way to the old cluster: a kubeconfig, or what a pod is told; and Ferry's namespace there."""
 
     namespace: Annotated[str, values.NAMESPACE] = "migration-system"
-    replica: Annotated[str, values.REPLICA]
-    signing_key: Path
-    agent_token: Annotated[pydantic.SecretStr, values.AGENT_TOKEN]
-    agent_port: Port = 9080
-    redis_url: Annotated[pydantic.SecretStr, values.REDIS_URL]
     kubeconfig: Path | None = None
     service_account: Path = _SERVICE_ACCOUNT
     api_host: Annotated[str, values.HOST] = "kubernetes.default.svc"
     api_port: Port = 443
     api_scheme: Literal["https", "http"] = "https"
+
+
+class Settings(Cluster):
+    """Everything the bot is told from outside. Immutable; secrets show as asterisks."""
+
+    replica: Annotated[str, values.REPLICA]
+    signing_key: Path
+    agent_token: Annotated[pydantic.SecretStr, values.AGENT_TOKEN]
+    agent_port: Port = 9080
+    redis_url: Annotated[pydantic.SecretStr, values.REDIS_URL]
     slack: Slack
     alertmanager: Alertmanager
     web: Web = Web()
@@ -179,6 +184,24 @@ def redis_url(environment: Mapping[str, str] | None = None) -> pydantic.SecretSt
         return pydantic.TypeAdapter(Annotated[pydantic.SecretStr, values.REDIS_URL]).validate_python(text)
     except pydantic.ValidationError as error:
         raise SettingsError((Problem("REDIS_URL", str(error.errors()[0]["ctx"]["error"])),)) from None
+
+
+def cluster(environment: Mapping[str, str] | None = None, *, namespace: str = "") -> Cluster:
+    """The way to the cluster alone (None: this process's), for verbs that need nothing else. Raises SettingsError.
+
+    `namespace`: goes before the environment's.
+    """
+    told = os.environ if environment is None else environment
+    known = {str(path[0]): told.get(variable, "").strip() for path, (variable, _) in settings_problems.ENVIRONMENT.items()}
+    raw = {name: text for name, text in known.items() if text and name in Cluster.model_fields}
+    raw |= {"namespace": namespace} if namespace else {}
+    try:
+        if "kubeconfig" not in raw and "api_host" not in raw:
+            raise SettingsError((settings_problems.NO_CLUSTER,))
+        return Cluster.model_validate(raw)
+    except pydantic.ValidationError as error:
+        nothing = settings_file.Document("settings", problems=[], unreadable=True)
+        raise SettingsError(tuple(settings_problems.of_validation(error, nothing, Cluster))) from None
 
 
 def _file(name: str) -> settings_file.Document:

@@ -35,6 +35,7 @@ ENVIRONMENT: Mapping[settings_file.Path, tuple[str, str]] = {
 KEEPS_SPACES = frozenset(
     {"FERRY_AGENT_TOKEN", "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET", "ALERTMANAGER_TOKEN"}
 )
+NO_CLUSTER = Problem("KUBECONFIG", "is missing, and this is no pod of a cluster: name the file that leads to the old cluster")
 _WORDS = {
     "string_type": "write a text, in quotes",
     "int_type": "write a whole number, without quotes",
@@ -105,7 +106,7 @@ def together(raw: Mapping[str, Any], document: settings_file.Document) -> Iterat
     if needed and needed[1] not in slack:
         yield missing(needed)
     if raw.get("kubeconfig") is None and "api_host" not in raw:
-        yield Problem("KUBECONFIG", "is missing, and this is no pod of a cluster: name the file that leads to the old cluster")
+        yield NO_CLUSTER
     for path in (("signing_key",), ("kubeconfig",)):
         if (name := raw.get(path[0])) and not Path(name).is_file():
             yield Problem(ENVIRONMENT[path][0], f"names {name}, which is no file: mount it, or correct the name")

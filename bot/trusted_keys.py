@@ -90,6 +90,16 @@ class TrustedKeys(signing.Verifier):
             await asyncio.sleep(_UNTIL_READ if self._trouble else _AFTERWARDS)
 
 
+async def listed(api: client.ClusterClient, namespace: str) -> signing.Verifier:
+    """What the ConfigMap lists now; nothing where there is none. Raises errors.ClusterError."""
+    try:
+        found = await api.get(client.CONFIG_MAPS, namespace, CONFIG_MAP)
+    except errors.Missing:
+        return signing.Verifier([])
+    data = found.get("data") or {}
+    return signing.Verifier.from_pems(_readable(data if isinstance(data, dict) else {})[0])
+
+
 def _readable(data: dict[str, object]) -> tuple[list[bytes], list[str]]:
     """PEM texts that are public keys, and the names of entries that are none."""
     pems, unread = [], []

@@ -38,10 +38,10 @@ class App:
     def __init__(self, told: settings.Settings) -> None:
         self.counts = metrics.Metrics()
         self._clock = clock.SystemClock()
-        self.cluster = cluster_side.ClusterSide(told, clock=self._clock, counts=self.counts)
         self._redis = connection.open_redis(told.redis_url.get_secret_value())
         self._redis_beat = heartbeat.Heartbeat("Redis", lambda: _ping(self._redis))
         self._audit = audit.AuditChain(self._redis, told.replica)
+        self.cluster = cluster_side.ClusterSide(told, clock=self._clock, counts=self.counts, head=lambda: self._audit.anchor)
         self._reading = _reading(told.alertmanager)
         self._eyes = alerts.AlertEyes(
             url=told.alertmanager.url,

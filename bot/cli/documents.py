@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 import yaml
 
+from bot.cli.counting import counted
 from k8s import signing, wish_document
 
 
@@ -26,7 +27,11 @@ def check(
     else:
         for problem in problems:
             print(problem)
-        print(f"refused: {len(problems)} to mend" if problems else f"ok: {services} services in {len(files)} files")
+        print(
+            f"refused: {len(problems)} to mend"
+            if problems
+            else f"ok: {counted(services, 'service')} in {counted(len(files), 'file')}"
+        )
     sys.exit(1 if problems else 0)
 
 

@@ -1,8 +1,9 @@
 """The audit of one replica: a chain of hashes, in the log and in Redis.
 
 Every event carries the hash of the one before, so that a changed, removed or inserted event shows. The chain goes on in
-memory and in the log whatever Redis does; what Redis missed (or lost) is pushed again when it is back. The newest hash,
-`head`, is anchored in the next revision in the cluster, which nobody can rewrite without the signing key.
+memory and in the log whatever Redis does; what Redis missed (or lost) is pushed again when it is back. Redis keeps the newest
+events of each replica, and those of one that fell silent for a while; the log has all. The newest hash is anchored in the
+audit entry of the next revision in the cluster (`anchor`), which nobody can rewrite without the signing key: see `proof`.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ import hashlib
 import itertools
 import json
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -23,6 +24,8 @@ from handlers import errors
 from handlers.rules import effects
 
 MOST_KEPT = 10_000  # events in memory for Redis; the log has all of them
+MOST_STORED = 10_000  # events of one replica in Redis
+STORED_SECONDS = 30 * 86400  # after a replica's last event
 AGAIN_SECONDS = 1.0
 _MOST_AT_ONCE = 200
 _log = structlog.get_logger("ferry.audit")
@@ -30,11 +33,14 @@ Event = dict[str, Any]
 FIELDS = ("seq", "at", "replica", "kind", "who", "source", "service", "operation", "sentence", "previous", "hash")
 
 # Appends only after the event that is expected last, so that an answer that was lost makes no double. KEYS: the list.
-# ARGV: that event ("": the list is empty), then new ones. Answers nil, or whatever is last instead ("": nothing).
+# ARGV: how many stay, for how many seconds, that event ("": the list is empty), then new ones. Answers nil, or whatever is
+# last instead ("": nothing).
 _APPEND = """
 local last = redis.call('LINDEX', KEYS[1], -1) or ''
-if last ~= ARGV[1] then return last end
-for at = 2, #ARGV do redis.call('RPUSH', KEYS[1], ARGV[at]) end
+if last ~= ARGV[3] then return last end
+for at = 4, #ARGV do redis.call('RPUSH', KEYS[1], ARGV[at]) end
+redis.call('LTRIM', KEYS[1], -tonumber(ARGV[1]), -1)
+redis.call('EXPIRE', KEYS[1], ARGV[2])
 return false
 """
 
@@ -71,6 +77,11 @@ class AuditChain:
     def head(self) -> str:
         """Hash of the newest event; empty before the first."""
         return self._head
+
+    @property
+    def anchor(self) -> str:
+        """The head, its number and whose chain it ends, as `proof.Anchor` reads it; empty before the first event."""
+        return f"{self._replica} {self._seq} {self._head}" if self._head else ""
 
     async def start(self) -> None:
         """Goes on after the last event that Redis has of this replica; without Redis a new chain begins."""
@@ -155,7 +166,8 @@ class AuditChain:
     async def _append(self, events: list[Event]) -> None:
         words = [_text(event) for event in events]
         async with connection.reaching():
-            answer: Any = self._store.eval(_APPEND, 1, key(self._replica), self._stored_text, *words)
+            kept = (str(MOST_STORED), str(STORED_SECONDS))
+            answer: Any = self._store.eval(_APPEND, 1, key(self._replica), *kept, self._stored_text, *words)
             last = cast("str | None", await answer)
         if last is None:
             self._stored_seq, self._stored_text = events[-1]["seq"], words[-1]
@@ -197,49 +209,3 @@ async def stored(store: redis.asyncio.Redis) -> list[str]:
             answer: Any = store.lrange(name, 0, -1)
             texts += await answer
     return texts
-
-
-def verify_chain(events: Iterable[Mapping[str, Any]]) -> list[str]:
-    """What is wrong with these events, one sentence each; empty: every event is as written and follows its predecessor.
-
-    The order does not matter, the same event twice is once, fields beside FIELDS are not looked at. Several chains of one
-    replica are allowed (it started while Redis was away). The end of a chain proves itself only by its anchor: see `heads`.
-    """
-    problems: list[str] = []
-    for replica, chain in _by_replica(events, problems).items():
-        by_hash = {event["hash"]: event for event in chain}
-        followed: dict[str, int] = {}
-        for event in chain:
-            here = f"replica {replica}, seq {event['seq']}"
-            if hash_of(event) != event["hash"]:
-                problems.append(f"{here}: was changed; its content does not have its hash")
-            before = by_hash.get(event["previous"])
-            if event["previous"] in followed:
-                problems.append(f"{here}: follows the same event as seq {followed[event['previous']]}; one of them was put in")
-            elif event["previous"]:
-                followed[event["previous"]] = event["seq"]
-            if event["previous"] and before is None:
-                problems.append(f"{here}: the event before it is not here; it was removed or changed, or give the older file too")
-            elif event["seq"] != (before["seq"] if before else 0) + 1:
-                problems.append(f"{here}: has the wrong number; it follows seq {before['seq'] if before else 0}")
-    return problems
-
-
-def heads(events: Iterable[Mapping[str, Any]]) -> list[tuple[str, int, str]]:
-    """(replica, seq, hash) of each chain's last event, to compare with the anchors in the revisions."""
-    found: list[tuple[str, int, str]] = []
-    for replica, chain in sorted(_by_replica(events, []).items()):
-        followed = {event["previous"] for event in chain}
-        found += [(replica, event["seq"], event["hash"]) for event in chain if event["hash"] not in followed]
-    return found
-
-
-def _by_replica(events: Iterable[Mapping[str, Any]], problems: list[str]) -> dict[str, list[Event]]:
-    chains: dict[str, dict[str, Event]] = {}
-    for event in events:
-        chosen = {name: event[name] for name in FIELDS if name in event}
-        if type(chosen.get("seq")) is int and all(isinstance(chosen.get(name), str) for name in ("replica", "previous", "hash")):
-            chains.setdefault(chosen["replica"], {})[json.dumps(chosen, sort_keys=True)] = chosen
-        else:
-            problems.append(f"seq {str(chosen.get('seq'))[:20]}: lacks its number, replica or hashes; it is no event of Ferry's")
-    return {replica: sorted(chain.values(), key=lambda event: event["seq"]) for replica, chain in chains.items()}

@@ -18,7 +18,7 @@ import redis.asyncio
 import structlog
 
 from bot import logs
-from bot.store import audit, connection
+from bot.store import audit, connection, proof
 from deploy.playground.world import redis as redis_world
 from handlers import messages
 from handlers.rules import effects
@@ -84,7 +84,7 @@ async def test_every_event_is_logged_and_stored_with_the_hash_of_the_one_before(
 ) -> None:
     chain = audit.AuditChain(store, "bot-0", now=lambda: NOON)
     await chain.start()
-    assert chain.head == ""
+    assert (chain.head, chain.anchor) == ("", "")
     await chain.record(event())
     await chain.record(event("Bob approves", kind=effects.EventKind.APPROVED, who="slack:T0/BOB"))
     assert await chain.flush()
@@ -104,10 +104,11 @@ async def test_every_event_is_logged_and_stored_with_the_hash_of_the_one_before(
     }
     assert second["previous"] == first["hash"]
     assert chain.head == second["hash"]
+    assert proof.anchor_in({"audit_head": chain.anchor}, where="here") == proof.Anchor("here", "bot-0", 2, second["hash"])
     lines = [json.loads(line) for line in logged.getvalue().splitlines()]
     in_log = [line for line in lines if line["event"] == "audit"]
     assert [{name: line[name] for name in audit.FIELDS} for line in in_log] == [first, second]
-    assert audit.verify_chain([*in_log, first, second]) == []
+    assert proof.verify_chain([*in_log, first, second]) == []
     await chain.close()
 
 
@@ -115,8 +116,8 @@ async def test_after_a_restart_the_chain_goes_on_where_it_was(store: redis.async
     await written(store, 3)
     events = await written(store, 2)
     assert [one["seq"] for one in events] == [1, 2, 3, 4, 5]
-    assert audit.verify_chain(events) == []
-    assert audit.heads(events) == [("bot-0", 5, events[-1]["hash"])]
+    assert proof.verify_chain(events) == []
+    assert proof.heads(events) == [("bot-0", 5, events[-1]["hash"])]
 
 
 async def test_without_start_the_first_event_finds_its_place_itself(store: redis.asyncio.Redis) -> None:
@@ -126,13 +127,13 @@ async def test_without_start_the_first_event_finds_its_place_itself(store: redis
     await chain.close()
     events = await in_redis(store)
     assert [one["seq"] for one in events] == list(range(1, 23))
-    assert audit.verify_chain(events) == []
+    assert proof.verify_chain(events) == []
 
 
 async def test_replicas_have_chains_of_their_own(store: redis.asyncio.Redis) -> None:
     one, other = await written(store, 3, "bot-0"), await written(store, 2, "bot-1")
-    assert audit.verify_chain([*other, *one]) == []
-    assert [(replica, seq) for replica, seq, _ in audit.heads([*one, *other])] == [("bot-0", 3), ("bot-1", 2)]
+    assert proof.verify_chain([*other, *one]) == []
+    assert [(replica, seq) for replica, seq, _ in proof.heads([*one, *other])] == [("bot-0", 3), ("bot-1", 2)]
 
 
 async def test_redis_stopped_breaks_nothing_and_gets_what_it_missed(
@@ -153,7 +154,7 @@ async def test_redis_stopped_breaks_nothing_and_gets_what_it_missed(
     assert chain.waiting == 0
     events = await in_redis(store)
     assert [one["sentence"] for one in events] == ["before", *(f"while away {number}" for number in range(3)), "after"]
-    assert audit.verify_chain(events) == []
+    assert proof.verify_chain(events) == []
     await chain.close()
 
 
@@ -184,7 +185,7 @@ async def test_redis_that_lost_everything_gets_the_whole_chain_again(
     assert await chain.flush()
     events = await in_redis(store)
     assert [one["seq"] for one in events] == list(range(1, 452))
-    assert audit.verify_chain(events) == []
+    assert proof.verify_chain(events) == []
     await chain.close()
 
 
@@ -201,7 +202,7 @@ async def test_an_older_copy_of_redis_and_a_lost_answer_make_no_hole_and_no_doub
     assert await chain.flush()
     events = await in_redis(store)
     assert [one["seq"] for one in events] == list(range(1, 13))
-    assert audit.verify_chain(events) == []
+    assert proof.verify_chain(events) == []
     await chain.close()
 
 
@@ -238,8 +239,62 @@ async def test_what_waits_for_redis_is_bounded_and_the_newest_stay(
     assert await chain.flush()
     events = await in_redis(store)
     assert [one["seq"] for one in events] == [8, 9, 10, 11, 12]
-    assert len(audit.verify_chain(events)) == 1
+    assert len(proof.verify_chain(events)) == 1
     await chain.close()
+
+
+async def test_redis_keeps_the_newest_of_each_replica_and_forgets_one_that_fell_silent(
+    store: redis.asyncio.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit, "MOST_STORED", 10)
+    monkeypatch.setattr(audit, "MOST_KEPT", 10)
+    events = await written(store, 25)
+    assert [one["seq"] for one in events] == list(range(16, 26))
+    assert 0 < await store.ttl(LIST) <= audit.STORED_SECONDS == 30 * 86400
+    assert proof.verify_chain(events) == []
+    assert proof.trimmed(events) == ["replica bot-0: begins at seq 16; older ones are only in the log, Redis keeps 10"]
+    assert proof.verify_chain(events[1:]), "fewer than Redis keeps: something else took the first one away"
+    assert proof.verify_chain([*events[:4], *events[5:]])
+    more = await written(store, 3)
+    assert [one["seq"] for one in more] == list(range(19, 29))
+    assert proof.verify_chain([*events, *more]) == []
+
+
+def test_anchors_show_a_chain_that_was_cut_or_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    events = chained(6)
+    held = [anchor(events[1]), anchor(events[5])]
+    assert proof.compared(held, events) == ([], 2)
+    cut, count = proof.compared(held, events[:4])
+    assert ([problem.split(":")[0] for problem in cut], count) == (["replica bot-0, seq 6"], 2)
+    assert "generation 6 of shop anchors an event that is not here" in cut[0]
+    others = chained(6, sentence="nothing happened")
+    assert len(proof.compared(held, others)[0]) == 2
+    assert proof.compared(held, chained(3, replica="bot-1")) == ([], 0), "nothing of that replica is here to compare"
+    monkeypatch.setattr(audit, "MOST_STORED", 4)
+    assert proof.compared(held, events[2:]) == ([], 1), "what Redis dropped cannot be compared"
+
+
+@pytest.mark.parametrize("text", ["", "bot-0", "bot-0 0 " + "ab" * 32, "bot-0 3 xy", None, 7])
+def test_what_is_no_anchor_is_none(text: object) -> None:
+    assert proof.anchor_in({"audit_head": text}, where="here") is None
+
+
+def chained(count: int, *, replica: str = "bot-0", sentence: str = "something happened") -> list[dict[str, Any]]:
+    """A whole chain, without a store."""
+    events: list[dict[str, Any]] = []
+    for number in range(1, count + 1):
+        one: dict[str, Any] = {name: "x" for name in audit.FIELDS if name not in ("hash", "seq")}
+        one |= {"seq": number, "replica": replica, "sentence": sentence, "previous": events[-1]["hash"] if events else ""}
+        events.append({**one, "hash": audit.hash_of(one)})
+    return events
+
+
+def anchor(event: dict[str, Any]) -> proof.Anchor:
+    found = proof.anchor_in(
+        {"audit_head": f"{event['replica']} {event['seq']} {event['hash']}"}, where=f"generation {event['seq']} of shop"
+    )
+    assert found is not None
+    return found
 
 
 async def test_no_secret_of_a_sentence_gets_into_log_or_redis(store: redis.asyncio.Redis, logged: io.StringIO) -> None:
@@ -255,7 +310,7 @@ async def test_no_secret_of_a_sentence_gets_into_log_or_redis(store: redis.async
             assert secret not in text
     in_log = [json.loads(line) for line in logged.getvalue().splitlines() if '"audit"' in line]
     assert in_log
-    assert audit.verify_chain(in_log) == []
+    assert proof.verify_chain(in_log) == []
 
 
 def changed(events: list[dict[str, Any]], at: int, /, **changes: Any) -> list[dict[str, Any]]:
@@ -264,25 +319,25 @@ def changed(events: list[dict[str, Any]], at: int, /, **changes: Any) -> list[di
 
 async def test_every_way_to_cheat_is_found_whatever_the_order(store: redis.asyncio.Redis) -> None:
     events = await written(store, 6)
-    assert audit.verify_chain(random.sample(events, len(events))) == []
-    assert audit.verify_chain([*events, *events]) == []
+    assert proof.verify_chain(random.sample(events, len(events))) == []
+    assert proof.verify_chain([*events, *events]) == []
     for name in audit.FIELDS:
         for seq in range(1, 7):
             wrong = changed(events, seq, **{name: 99 if name == "seq" else "forged"})
-            assert audit.verify_chain(wrong), f"{name} of seq {seq}"
-            assert any(f"seq {99 if name == 'seq' else seq}:" in problem for problem in audit.verify_chain(wrong)), name
+            assert proof.verify_chain(wrong), f"{name} of seq {seq}"
+            assert any(f"seq {99 if name == 'seq' else seq}:" in problem for problem in proof.verify_chain(wrong)), name
     for seq in range(1, 6):  # without its end a chain is whole in itself: that is what the anchors are for
-        assert any(f"seq {seq + 1}:" in problem for problem in audit.verify_chain([e for e in events if e["seq"] != seq]))
+        assert any(f"seq {seq + 1}:" in problem for problem in proof.verify_chain([e for e in events if e["seq"] != seq]))
     rehashed = changed(events, 3, sentence="nothing happened")
     rehashed[2]["hash"] = audit.hash_of(rehashed[2])
-    assert any("seq 4: the event before it is not here" in problem for problem in audit.verify_chain(rehashed))
+    assert any("seq 4: the event before it is not here" in problem for problem in proof.verify_chain(rehashed))
     inserted = {**events[2], "sentence": "put in"}
     inserted["hash"] = audit.hash_of(inserted)
-    assert any("seq 3: follows the same event" in problem for problem in audit.verify_chain([*events, inserted]))
+    assert any("seq 3: follows the same event" in problem for problem in proof.verify_chain([*events, inserted]))
     skipped = {**events[5], "seq": 9, "previous": events[5]["hash"]}
     skipped["hash"] = audit.hash_of(skipped)
-    assert any("seq 9: has the wrong number" in problem for problem in audit.verify_chain([*events, skipped]))
-    assert audit.verify_chain([{"seq": "1"}])
+    assert any("seq 9: has the wrong number" in problem for problem in proof.verify_chain([*events, skipped]))
+    assert proof.verify_chain([{"seq": "1"}])
 
 
 def ferry(*words: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
@@ -305,7 +360,7 @@ async def test_ferry_audit_verify_reads_logs_and_names_what_is_broken(store: red
     bad.write_text("\n".join([lines[0], lines[1].replace("event 1", "event one"), *lines[2:3], lines[3][:-20]]))
     done = await asyncio.to_thread(ferry, str(good))
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines() == ["ok: 4 events in 1 chains", f"  bot-0 ends at seq 4, hash {events[3]['hash']}"]
+    assert done.stdout.splitlines() == ["ok: 4 events in 1 chain", f"  bot-0 ends at seq 4, hash {events[3]['hash']}"]
     done = await asyncio.to_thread(ferry, str(bad), "--json")
     found = json.loads(done.stdout)
     assert done.returncode == 1
@@ -322,7 +377,7 @@ async def test_ferry_audit_verify_reads_logs_and_names_what_is_broken(store: red
 async def test_ferry_audit_verify_reads_redis(server: redis_world.Redis, store: redis.asyncio.Redis) -> None:
     await written(store, 3)
     done = await asyncio.to_thread(ferry, "--redis", REDIS_URL=server.url)
-    assert (done.returncode, done.stdout.splitlines()[0]) == (0, "ok: 3 events in 1 chains")
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, "ok: 3 events in 1 chain")
     await store.lset(LIST, 1, "gone")
     done = await asyncio.to_thread(ferry, "--redis", REDIS_URL=server.url)
     assert done.returncode == 1

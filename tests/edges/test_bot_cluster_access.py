@@ -252,7 +252,8 @@ async def test_changed_waits_for_the_next_change(api: client.ClusterClient) -> N
 async def test_records_wishes_and_holds_are_written_through_their_ports(api: client.ClusterClient) -> None:
     await put(api, "migration-config", {"migration.yaml": DOCUMENT})
     signer, counts = signing.Signer.generate(), metrics.Metrics()
-    book = cluster_port.Records(records.RecordBook(api, NAMESPACE, signer))
+    heads = ["", "bot-0 3 " + "ab" * 32]
+    book = cluster_port.Records(records.RecordBook(api, NAMESPACE, signer), head=lambda: heads.pop(0))
     change = views.RecordChange("api", EXPOSURE, 0, "op-1", {"id": "op-1", "revision": 1}, {"who": "ann"})
     assert (await book.write(change)).generation == 1
     await book.note("api", {"id": "op-1", "revision": 2})
@@ -261,6 +262,10 @@ async def test_records_wishes_and_holds_are_written_through_their_ports(api: cli
     await book.note("api", {"id": "op-1", "revision": 4})  # the end of a revert, beside the record that took it back
     with pytest.raises(errors.Conflict):
         await book.note("api", {"id": "op-0", "revision": 9})
+    assert [one.audit for one in await book.history("api")] == [
+        {"who": "ferry", "audit_head": "bot-0 3 " + "ab" * 32},
+        {"who": "ann"},
+    ]
 
     wishes = cluster_port.Wishes(wish.WishBook(api, NAMESPACE, cluster_port.edited))
     await wishes.set_weight("api", 25, 5)

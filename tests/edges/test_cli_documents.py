@@ -34,7 +34,7 @@ def ferry(*words: str) -> subprocess.CompletedProcess[str]:
 def test_a_good_document_is_said_to_be_good(tmp_path: Path) -> None:
     (tmp_path / "migration.yaml").write_text(GOOD)
     done = ferry("check", str(tmp_path / "migration.yaml"))
-    assert (done.returncode, done.stdout, done.stderr) == (0, "ok: 1 services in 1 files\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "ok: 1 service in 1 file\n", "")
 
 
 def test_every_problem_is_named_with_file_line_field_and_fix(tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_the_customers_two_documents_pass_as_they_are() -> None:
     files = sorted(str(file) for file in CUSTOMER.glob("*.yaml"))
     done = ferry("check", *files)
     assert len(files) == 2
-    assert (done.returncode, done.stdout) == (0, "ok: 1 services in 2 files\n")
+    assert (done.returncode, done.stdout) == (0, "ok: 1 service in 2 files\n")
 
 
 def test_a_mapping_that_disagrees_names_both_places(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from enum import Enum
 
 from handlers import answers, exposed, hold, messages, outside, remembered, speaking, tasks
-from handlers.rules import migration
+from handlers.rules import effects, migration
 from k8s import model, views
 
 _REMEMBERED = 20_000  # alerts that were told; the poll repeats them every few seconds
@@ -111,9 +111,9 @@ class Alarms:
     async def _place(self, alert: messages.Alert, service: str) -> answers.Placed:
         view = self._world.cluster.service(service)
         ended = view.record.clears if view.record else ()
-        hold_id = f"alert-{hold.digest('alert', alert.cause)}"
+        hold_id = f"alert-{effects.digest('alert', alert.cause)}"
         if hold_id in ended:  # ids are never used again: it fires once more after people had released it
-            hold_id = f"alert-{hold.digest('alert', alert.cause, str(view.generation))}"
+            hold_id = f"alert-{effects.digest('alert', alert.cause, str(view.generation))}"
         ordered = model.Hold(
             service,
             hold_id,

@@ -77,10 +77,9 @@ async def adopt(world: outside.Outside, service: str, reported: tuple[str, ...])
 
 
 def cluster_trouble(view: views.ClusterView, one: views.ServiceView) -> list[str]:
-    """Of the whole cluster and of this service; a broken record of another service is none of its business."""
-    records = {other.record_trouble for other in view.services.values() if other.record_trouble}
-    about_one = ("the operation beside the record of ", "a hold names ")
-    sentences = [one for one in view.trouble if one not in records and not one.startswith(about_one)]
+    """Of the whole cluster. What is wrong with another service is none of its business; a record of its own that was damaged
+    or restored by hand is mended by the very shift that this would refuse."""
+    sentences = list(view.whole)
     if not view.synced and not sentences:
         sentences.append("the cluster has not been read completely")
     if one.wished is not None and not one.wished.enabled:

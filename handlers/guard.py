@@ -108,13 +108,16 @@ class Guard:
     def _due(self, one: views.ServiceView) -> messages.Message | None:
         now = self._world.clock.now()
         operation = self._memory.open(one.name)
-        record = one.record
-        in_force = record.exposure.weight if record is not None and not record.finished else 0
+        in_force = one.in_force.weight if one.record is not None and one.in_force is not None and not one.record.finished else 0
         ids = frozenset(hold.id for hold in one.holds)
         new = ids - self._holds.get(one.name, frozenset())
         self._holds[one.name] = ids
         if ids and (new or in_force > 0 or (operation is not None and not ids <= set(operation.plan.clears))):
             return messages.HoldsStand(id=f"guard/holds/{one.name}", at=now, service=one.name, holds=one.holds)
+        if one.stale:
+            return messages.RecordRestored(
+                id=f"guard/restored/{one.name}", at=now, service=one.name, generation=one.generation, highest=one.highest
+            )
         if not ids and one.wish < in_force:
             return messages.WishLowered(id=f"guard/wish/{one.name}", at=now, service=one.name, weight=one.wish)
         if operation is not None:

@@ -5,7 +5,6 @@ It needs no inbox, no lock, no store, no leader, and no API server as long as th
 """
 
 import asyncio
-import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -44,7 +43,7 @@ class HoldLane:
         because = message.reason or f"{message.actor.shown} orders 100% old"
         hold = model.Hold(
             message.service,
-            f"order-{digest('order', message.id)}",
+            f"order-{effects.digest('order', message.id)}",
             reason=because,
             by=message.actor.id,
             since=_stamp(self._world.clock),
@@ -148,11 +147,6 @@ class HoldLane:
         if ended:
             self._memory.forget([hold])
         return ended
-
-
-def digest(*parts: str) -> str:
-    """16 hex digits: ids that every replica derives alike."""
-    return hashlib.sha256("\x00".join(parts).encode()).hexdigest()[:16]
 
 
 def _stamp(clock: ports.Clock) -> str:

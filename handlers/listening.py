@@ -12,6 +12,7 @@ class Listening:
         self._memory = memory
         self._fleets = asked
         self._feed = feed
+        self._ahead: dict[str, tuple[int, int]] = {}  # generations by service: of the record, of the proxies
 
     async def listen(self) -> None:
         """One round over all services."""
@@ -19,6 +20,7 @@ class Listening:
         view = self._world.cluster.view()
         if not view.synced:
             return
+        self._tell_restored(fleet, view)
         for name, one in view.services.items():
             await blockers.adopt(self._world, name, blockers.only_reported(fleet, one))
             lowest = lowest_wish(fleet, one)
@@ -26,6 +28,23 @@ class Listening:
                 self._feed(
                     messages.WishLowered(id=f"proxies/wish/{name}", at=self._world.clock.now(), service=name, weight=lowest)
                 )
+
+    def _tell_restored(self, fleet: views.Fleet, view: views.ClusterView) -> None:
+        """Proxies are ahead of the record twice in a row: once, and it may be our watch that lags."""
+        ahead = {
+            name: (one.generation, highest)
+            for name, one in view.services.items()
+            if one.record is not None and (highest := fleets.highest_generation(fleet, name)) > one.generation
+        }
+        still = [name for name, generations in ahead.items() if self._ahead.get(name) == generations]
+        self._ahead = ahead
+        for name in still:
+            at, (generation, highest) = self._world.clock.now(), ahead[name]
+            self._feed(
+                messages.RecordRestored(
+                    id=f"proxies/restored/{name}", at=at, service=name, generation=generation, highest=highest
+                )
+            )
 
 
 def lowest_wish(fleet: views.Fleet, one: views.ServiceView) -> int | None:

@@ -50,8 +50,7 @@ class Loader:
         if message is not None and _may_raise(message, plan, found.operation):
             against = await self._blockers.now(view, found.away)
             view = self._world.cluster.service(service)
-            if against.generation > view.generation:
-                view = replace(view, stale=True)
+            view = replace(view, highest=max(view.highest, against.generation))
             plan = planned.plan_for(message, view, found.operation)
         holds = {*(hold.id for hold in view.holds), *self._ordered(view), *against.holds}
         rest = migration.Phase.HELD if holds else migration.Phase.STEADY

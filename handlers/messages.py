@@ -171,6 +171,17 @@ class WishLowered(Message):
     weight: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordRestored(Message):
+    """The record that stands is older than one that was seen: somebody put it back by hand, and no proxy obeys it.
+
+    `generation`: of the record that stands. `highest`: of the one that was seen.
+    """
+
+    generation: int
+    highest: int
+
+
 class Severity(StrEnum):
     CRITICAL = "critical"
     WARNING = "warning"

@@ -3,7 +3,6 @@
 What speaks never blocks and never fails anything. What takes long is handed back to be watched.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
@@ -80,8 +79,8 @@ class Performer:
                 await self._world.chat.say(operation, sentence)
             case effects.RecordEvent(event):
                 await self._world.audit.record(event)
-            case effects.PageSomebody(service, sentence):
-                await self._world.chat.page(service, sentence)
+            case effects.PageSomebody(service, sentence, once):
+                await speaking.page(self._world, service, sentence, once=once)
             case _:
                 assert_never(effect)
 
@@ -134,10 +133,9 @@ class Performer:
     async def _hold(self, effect: effects.WriteHold) -> None:
         """The id comes from what is held and why: performing twice writes one hold."""
         generation = self._world.cluster.service(effect.service).generation
-        parts = "\x00".join((effect.service, effect.reason, effect.by, str(generation)))
         ordered = model.Hold(
             effect.service,
-            f"ferry-{hashlib.sha256(parts.encode()).hexdigest()[:16]}",
+            f"ferry-{effects.digest(effect.service, effect.reason, effect.by, str(generation))}",
             reason=effect.reason,
             by=effect.by,
             since=self._world.clock.now().isoformat(timespec="seconds"),

@@ -44,12 +44,14 @@ class Settling:
         )
 
     async def _lowered(self, effect: effects.RevertRecord) -> protocol.Record:
-        least = fleets.highest_generation(await self._fleets.ask(), effect.service)
+        least = max(effect.least, fleets.highest_generation(await self._fleets.ask(), effect.service))
         lost = errors.Conflict("nobody tried")
         for _ in range(_TRIES):
             view = self._world.cluster.service(effect.service)
+            if effect.over not in (None, view.generation):
+                raise errors.Conflict(f"another record of {effect.service} stands by now (generation {view.generation})")
             if least > view.generation:
-                view = replace(view, stale=True)  # restored by hand: agents have seen a later one
+                view = replace(view, highest=least)  # restored by hand: agents have seen a later one
             if view.record is not None and view.record.finished:
                 raise errors.Invalid(f"{effect.service} is finished: there is no old cluster to go to")
             try:

@@ -43,7 +43,7 @@ class ClusterWatch:
         self._records = watcher(labels=record_document.RECORD_SELECTOR)
         self._document = model.Wish({})
         self._document_version = ""
-        self._document_trouble: tuple[str, ...] = ()
+        self._document_trouble = ""
         self._standing: tuple[model.Hold, ...] = ()
         self._holds_trouble: tuple[str, ...] = ()
         self._record_maps: dict[str, Mapping[str, Any]] = {}  # as they were read: a new set of keys judges them anew
@@ -114,14 +114,12 @@ class ClusterWatch:
         text = data.get(wish.DOCUMENT) if data is not None else None
         if not isinstance(text, str):
             self._document = model.Wish({})
-            self._document_trouble = (
-                f"{wish.CONFIG_MAP} with the key {wish.DOCUMENT} is missing; put it back with kubectl apply",
-            )
+            self._document_trouble = f"{wish.CONFIG_MAP} with the key {wish.DOCUMENT} is missing; put it back with kubectl apply"
             return
         try:
-            self._document, self._document_trouble = self._parse(text), ()
+            self._document, self._document_trouble = self._parse(text), ""
         except ValueError as error:
-            self._document_trouble = (f"{wish.DOCUMENT} is refused: {error}",)
+            self._document_trouble = f"{wish.DOCUMENT} is refused: {error}"
             if self._weights is not None:
                 self._document = _lowered(self._document, self._weights(text))
 
@@ -160,15 +158,14 @@ class ClusterWatch:
         names = {*self._document.services, *self._sightings}
         strangers = {hold.service for hold in self._standing} - names - {model.ALL_SERVICES}
         services = {one: self._service(one) for one in sorted(names | strangers)}
-        troubles = [*self._document_trouble, *self._holds_trouble, *self._lost.values()]
-        troubles += [f"a hold names {one!r}, which is no service; it holds nothing else" for one in sorted(strangers)]
-        troubles += [
-            f"the record of {one.name} was restored by hand (generation {one.generation}); nobody obeys it; shift it again"
-            for one in services.values()
-            if one.stale
-        ]
-        troubles += [text for seen in self._sightings.values() for text in (seen.trouble, seen.operation_trouble) if text]
-        self._view = views.ClusterView(services, tuple(troubles), synced=self._synced())
+        whole = [self._document_trouble, *self._holds_trouble, *self._lost.values()]
+        self._view = views.ClusterView(
+            services,
+            tuple(sentence for sentence in whole if sentence),
+            synced=self._synced(),
+            document_trouble=self._document_trouble,
+            document_version=self._document_version,
+        )
         told, self._newer = self._newer, asyncio.Event()
         told.set()
 
@@ -183,12 +180,9 @@ class ClusterWatch:
             holds=tuple(hold for hold in self._standing if hold.service in {name, model.ALL_SERVICES}),
             wish_version=self._document_version,
             record_version=seen.version if seen else "",
-            stale=seen is not None and self._is_stale(seen),
+            operation_trouble=seen.operation_trouble if seen else "",
+            highest=self._highest.get((seen.service, seen.uid), 0) if seen else 0,
         )
-
-    def _is_stale(self, seen: record_document.Sighting) -> bool:
-        """A later generation stood in this very ConfigMap: somebody put an older record back."""
-        return seen.record is not None and seen.record.generation < self._highest.get((seen.service, seen.uid), 0)
 
     def _synced(self) -> bool:
         return self._config.synced and self._holds.synced and self._records.synced

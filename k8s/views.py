@@ -13,9 +13,9 @@ class ServiceView:
 
     `wished`: its entry in `migration.yaml` (None: not named). `record`: signature checked, signed for this ConfigMap
     (None: none, or none that counts; `record_trouble` says why). `operation`: the signed running or last operation
-    beside it, as a document. `holds`: keys standing in `migration-holds` for it or for all. `wish_version`,
-    `record_version`: resourceVersions of the ConfigMaps that say so, empty where there is none. `stale`: a later generation
-    was seen, by this watch or by an agent: the record was restored by hand.
+    beside it, as a document (`operation_trouble`: why it does not count). `holds`: keys standing in `migration-holds` for
+    it or for all. `wish_version`, `record_version`: resourceVersions of the ConfigMaps that say so, empty where there is
+    none. `highest`: the highest generation that was seen in the record's ConfigMap, by this watch or by an agent; 0: none.
     """
 
     name: str
@@ -26,7 +26,29 @@ class ServiceView:
     holds: tuple[model.Hold, ...] = ()
     wish_version: str = ""
     record_version: str = ""
-    stale: bool = False
+    operation_trouble: str = ""
+    highest: int = 0
+
+    @property
+    def stale(self) -> bool:
+        """A later record stood there before: this one was restored by hand, and nobody obeys it."""
+        return self.record is not None and self.record.generation < self.highest
+
+    @property
+    def trouble(self) -> tuple[str, ...]:
+        """What is wrong with this service, in sentences; nothing of it concerns another one."""
+        sentences = [self.record_trouble, self.operation_trouble]
+        if self.stale:
+            sentences.append(
+                f"the record of {self.name} was restored by hand (generation {self.generation}, {self.highest} was seen) and "
+                f"nobody obeys it; the bot settles it at 0% by itself, then ask again with `/migrate shift {self.name} …`"
+            )
+        known = self.wished is not None or self.record is not None or self.record_trouble
+        if not known and any(hold.service == self.name for hold in self.holds):
+            sentences.append(
+                f"a hold names {self.name!r}, which is no service, and holds nothing else; correct its key in migration-holds"
+            )
+        return tuple(sentence for sentence in sentences if sentence)
 
     @property
     def in_force(self) -> model.Exposure | None:
@@ -47,14 +69,24 @@ class ServiceView:
 
 @dataclass(frozen=True, slots=True)
 class ClusterView:
-    """Everything Ferry's namespace says, as of the last event. `trouble`: sentences, e.g. why the document is refused.
+    """Everything Ferry's namespace says, as of the last event.
 
-    `synced`: every list was read at least once and the watches are alive; without it nothing may be raised.
+    `whole`: what is wrong with all of it, in sentences: the document is refused, a key of `migration-holds` is no hold, a
+    watch is lost. `synced`: every list was read at least once and the watches are alive; without it nothing may be raised.
+    `document_trouble`: why `migration.yaml` does not count, one of `whole`; `document_version`: resourceVersion of its
+    ConfigMap.
     """
 
     services: Mapping[str, ServiceView] = field(default_factory=dict)
-    trouble: tuple[str, ...] = ()
+    whole: tuple[str, ...] = ()
     synced: bool = False
+    document_trouble: str = ""
+    document_version: str = ""
+
+    @property
+    def trouble(self) -> tuple[str, ...]:
+        """Everything that is wrong, also with single services."""
+        return (*self.whole, *(sentence for one in self.services.values() for sentence in one.trouble))
 
 
 @dataclass(frozen=True, slots=True)

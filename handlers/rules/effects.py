@@ -70,7 +70,8 @@ class WriteRecord:
 class RevertRecord:
     """Write this lower exposure over whatever record is in force; never a raise. Answered with `id` as the operation.
 
-    `operation`: the one that is taken back; None when a hold or a hand edit is settled.
+    `operation`: the one that is taken back; None when a hold or a hand edit is settled. `over`: only over the record of this
+    generation (None: over any). `least`: a generation that was seen; the new one must be above it.
     """
 
     id: str
@@ -78,6 +79,8 @@ class RevertRecord:
     exposure: model.Exposure
     operation: migration.Operation | None
     because: str
+    over: int | None = None
+    least: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +137,11 @@ class RecordEvent:
 
 @dataclass(frozen=True, slots=True)
 class PageSomebody:
-    """A person is needed now; `sentence` says what happened and what to do."""
+    """A person is needed now; `sentence` says what happened and what to do. `once`: a key that is called for only once."""
 
     service: str
     sentence: str
+    once: str = ""
 
 
 Effect = (
@@ -158,12 +162,12 @@ Effect = (
 
 def operation_id(message_id: str) -> str:
     """The id of the operation that this proposal starts: derived, so that a proposal delivered twice starts one."""
-    return f"op-{_digest('operation', message_id)}"
+    return f"op-{digest('operation', message_id)}"
 
 
 def approval_id(operation: str, person: str, plan_hash: str) -> str:
     """An approval counts for one operation, one person, one plan."""
-    return f"ap-{_digest('approval', operation, person, plan_hash)}"
+    return f"ap-{digest('approval', operation, person, plan_hash)}"
 
 
 def revert_id(operation: str) -> str:
@@ -173,8 +177,14 @@ def revert_id(operation: str) -> str:
 
 def settle_id(service: str, generation: int, weight: int) -> str:
     """Settling the same record to the same weight again is the same change."""
-    return f"settle-{_digest('settle', service, str(generation), str(weight))}"
+    return f"settle-{digest('settle', service, str(generation), str(weight))}"
 
 
-def _digest(*parts: str) -> str:
+def restored_id(service: str, generation: int, highest: int) -> str:
+    """Settling this older record, put back over that later one, again is the same change."""
+    return f"settle-{digest('restored', service, str(generation), str(highest))}"
+
+
+def digest(*parts: str) -> str:
+    """16 hex digits: ids that every replica derives alike."""
     return hashlib.sha256("\x00".join(parts).encode()).hexdigest()[:16]

@@ -63,6 +63,34 @@ def wish_lowered_while_running(of: migration.Migration, message: messages.WishLo
     return running.revert(replace(of, wish=message.weight), operation, lowest, why, now)
 
 
+def record_restored(of: migration.Migration, message: messages.RecordRestored, _now: datetime) -> decision.Decision:
+    """Proxies go on with the later record, the cluster shows the older one: both end at 0, one generation on."""
+    if of.exposure is None or of.generation != message.generation:
+        return decision.quiet(of, "another record stands by now")
+    seen = f"generation {message.generation} over {message.highest}"
+    because = f"an older record was put back by hand ({seen}): settled at 0%"
+    change = effects.restored_id(of.service, message.generation, message.highest)
+    step = effects.RevertRecord(
+        id=change,
+        service=of.service,
+        exposure=of.exposure.at(0),
+        operation=None,
+        because=because,
+        over=message.generation,
+        least=message.highest,
+    )
+    page = f"{of.service}: {because}. Ask for its share again with `/migrate shift {of.service} …`."
+    told = decision.event(of, effects.EventKind.SETTLED, because)
+    return decision.Decision(next=of, effects=(step, told, effects.PageSomebody(of.service, page, once=change)), because=because)
+
+
+def record_restored_while_running(
+    of: migration.Migration, _message: messages.RecordRestored, _now: datetime
+) -> decision.Decision:
+    """What runs comes to its end by reports of the proxies; after that it is settled."""
+    return decision.quiet(of, f"{of.service} is {of.phase}; the record that was put back is settled after that")
+
+
 def hold_ordered(of: migration.Migration, message: messages.PlaceHold, _now: datetime) -> decision.Decision:
     """Orders to hold have a lane of their own; one that comes here all the same is obeyed, not lost."""
     because = f"{message.actor.shown} orders 100% old" + (f": {message.reason}" if message.reason else "")

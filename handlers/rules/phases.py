@@ -51,6 +51,8 @@ TRANSITIONS: Mapping[tuple[Phase, type[messages.Message]], Rule] = {
     **_each(_REST, messages.WishLowered, interrupting.wish_lowered),
     **_each(_WAITING, messages.WishLowered, interrupting.wish_lowered_while_waiting),
     **_each(_RUNNING, messages.WishLowered, interrupting.wish_lowered_while_running),
+    **_each((*_REST, *_WAITING), messages.RecordRestored, interrupting.record_restored),
+    **_each(_RUNNING, messages.RecordRestored, interrupting.record_restored_while_running),
     **_each(tuple(Phase), messages.PlaceHold, interrupting.hold_ordered),
     **_each(tuple(Phase), messages.Alert, interrupting.alert_told),
 }

@@ -189,7 +189,9 @@ async def test_a_record_that_was_put_back_by_hand_is_no_baseline(api: client.Clu
         view = await until(seen, lambda view: view.services["api"].generation == 1)
         assert view.services["api"].stale
         assert view.services["api"].in_force == EXPOSURE.at(0)
-        assert any("restored by hand" in sentence for sentence in view.trouble)
+        assert any("restored by hand" in sentence for sentence in view.services["api"].trouble)
+        assert view.whole == (view.document_trouble,)
+        assert view.trouble == (*view.whole, *view.services["api"].trouble)
 
 
 async def test_a_hand_edit_downwards_is_obeyed_beside_a_mistake_and_upwards_is_not(api: client.ClusterClient) -> None:

@@ -125,6 +125,8 @@ class Agents:
         memory = protocol.see_holds(memory, [hold.id for hold in one.holds])
         if one.record is not None:
             memory = protocol.see_record(memory, one.record, payload=one.record.encode(), uid=one.record.uid)
+        elif not one.record_trouble:
+            memory = protocol.miss_record(memory)
         return memory
 
     def _report(self, pod: str) -> proxy_report.ProxyReport:

@@ -57,6 +57,7 @@ class World:
     def __init__(self, server: KubernetesStandIn, api: client.ClusterClient, signer: signing.Signer) -> None:
         self.server = server
         self.api = api
+        self.signer = signer
         self.stir = ports_in_memory.Stir()
         self.clock = ports_in_memory.Clock()
         self.pending = ports_in_memory.Pending(self.stir)

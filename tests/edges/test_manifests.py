@@ -1,6 +1,8 @@
 """The shipped manifests: what they may do, what they may not, and that an API server takes every field of them."""
 
 import re
+import shutil
+import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,8 @@ from deploy.playground.slack import manifest
 Json = dict[str, Any]
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 FOLDER = DEPLOY / "kubernetes" / "base"
+OVERLAYS = DEPLOY / "kubernetes" / "overlays"
+SLACK_HTTP = OVERLAYS / "slack-http"
 LISTED: list[str] = yaml.safe_load((FOLDER / "kustomization.yaml").read_text())["resources"]
 OBJECTS: list[Json] = [one for name in LISTED for one in yaml.safe_load_all((FOLDER / name).read_text())]
 EXAMPLE: Json = yaml.safe_load((DEPLOY / "kubernetes" / "examples" / "migration-config.yaml").read_text())
@@ -51,7 +55,7 @@ def test_rights_are_namespaced_and_spelled_out() -> None:
     rules = [rule for each in ROLES.values() for rule in each]
     assert not [rule for rule in rules if "*" in rule["verbs"] + rule["resources"] + rule["apiGroups"]]
     assert {resource for rule in rules for resource in rule["resources"]} == {
-        "configmaps", "controllerrevisions", "deployments", "leases", "pods",
+        "configmaps", "controllerrevisions", "deployments", "pods",
     }  # fmt: skip
 
 
@@ -113,6 +117,43 @@ def test_every_secret_and_configmap_a_pod_needs_is_in_the_table() -> None:
     text = (FOLDER / "kustomization.yaml").read_text()
     table = set(re.findall(r"^#   (Secret|ConfigMap)\s+(\S+)", text, re.MULTILINE))
     assert {found for _, pod in PODS for found in _referred(pod)} == table
+
+
+def test_prometheus_asks_each_bot_and_each_agent_by_itself() -> None:
+    services = {one["metadata"]["name"]: one for one in OBJECTS if one["kind"] == "Service"}
+    jobs = yaml.safe_load((DEPLOY / "monitoring" / "prometheus.yaml").read_text())["scrape_configs"]
+    asked = {job["job_name"]: job["dns_sd_configs"][0]["names"][0].partition(".")[0] for job in jobs}
+    assert asked == {"ferry-agents": "ferry-agents", "ferry-bot": "ferry-bots"}
+    for monitor in (one for one in OBJECTS if one["kind"] == "ServiceMonitor"):
+        wanted = monitor["spec"]["selector"]["matchLabels"].items()
+        chosen = [name for name, one in services.items() if wanted <= one["metadata"]["labels"].items()]
+        assert chosen == [asked[monitor["metadata"]["name"]]]
+        assert services[chosen[0]]["metadata"]["labels"][monitor["spec"]["jobLabel"]] == monitor["metadata"]["name"]
+    for name in asked.values():
+        assert services[name]["spec"]["clusterIP"] == "None", name
+        assert services[name]["spec"]["publishNotReadyAddresses"] is True, name
+
+
+def test_in_http_mode_the_ingress_controller_reaches_the_bot_at_slacks_path_alone() -> None:
+    policy, ingress = (yaml.safe_load((SLACK_HTTP / f"{name}.yaml").read_text()) for name in ("network-policy", "ingress"))
+    opened = policy["spec"]["ingress"][0]
+    assert opened["from"][0]["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "ingress-nginx"}
+    assert opened["ports"] == [{"protocol": "TCP", "port": 8080}]
+    paths = ingress["spec"]["rules"][0]["http"]["paths"]
+    assert [(one["path"], one["pathType"], one["backend"]["service"]["name"]) for one in paths] == [
+        ("/slack/events", "Exact", "ferry-bot")
+    ]
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed; it builds the overlays")
+@pytest.mark.parametrize("name", sorted(path.name for path in OVERLAYS.iterdir()))
+def test_every_overlay_builds_and_has_the_whole_base(name: str) -> None:
+    built = subprocess.run(["kubectl", "kustomize", str(OVERLAYS / name)], capture_output=True, text=True, check=False)
+    assert (built.returncode, built.stderr) == (0, "")
+    found = {(one["kind"], one["metadata"]["name"]) for one in yaml.safe_load_all(built.stdout)}
+    assert {(one["kind"], one["metadata"]["name"]) for one in OBJECTS} <= found
+    assert ("ConfigMap", "ferry-settings") in found
+    assert (("NetworkPolicy", "ferry-bot-slack") in found) == (name == "slack-http")
 
 
 @pytest.mark.parametrize(("file", "by_socket"), [("manifest-socket.yaml", True), ("manifest-http.yaml", False)])
@@ -183,7 +224,8 @@ async def test_an_api_server_takes_every_plain_manifest_and_refuses_a_misspelt_o
 
 
 async def test_an_api_server_takes_every_workload_and_network_policy(api: Api) -> None:
-    assert [answer for one in WORKLOADS if (answer := await api.create(one))] == []
+    more = [yaml.safe_load((SLACK_HTTP / f"{name}.yaml").read_text()) for name in ("network-policy", "ingress")]
+    assert [answer for one in [*WORKLOADS, *more] if (answer := await api.create(one))] == []
 
 
 async def test_on_call_writes_a_hold_and_nothing_else(api: Api) -> None:

@@ -18,7 +18,7 @@ class Heartbeat:
         self._name = name
         self._ask = ask
         self._every = every
-        self._trouble = f"{name} has not been asked yet"
+        self._trouble = f"{name} has not been asked yet: the bot has just started; it is asked in a moment"
         self._task: asyncio.Task[None] | None = None
 
     @property

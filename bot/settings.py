@@ -20,6 +20,10 @@ from bot.settings_file import Problem
 from handlers.rules import migration
 
 _SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+_WEBHOOK_ONLY = (
+    "alertmanager.url is empty, so that alerts come by webhook alone: each reaches one replica, the others do not know what "
+    "fires, and a lost webhook stays lost; name Alertmanager's address, as deploy/examples/settings.yaml shows."
+)
 _NOBODY = pydantic.SecretStr("")
 Weight = Annotated[int, pydantic.Field(ge=0, le=100, strict=True)]
 Persons = Annotated[int, pydantic.Field(ge=1, le=20, strict=True)]
@@ -141,6 +145,12 @@ class Settings(Cluster):
         password = unquote(urlsplit(self.redis_url.get_secret_value()).password or "")
         known = (self.slack.bot_token, self.slack.app_token, self.slack.signing_secret, self.agent_token, self.alertmanager.token)
         return tuple(text for text in (password, *(one.get_secret_value() for one in known)) if text)
+
+    def warnings(self) -> tuple[str, ...]:
+        """What is allowed and hardly meant, one sentence each, with the fix."""
+        if self.alertmanager.url:
+            return ()
+        return (_WEBHOOK_ONLY,)
 
 
 _SECTIONS = ("slack", "alertmanager", "web", "trust", "limits", "locale")

@@ -8,7 +8,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import pydantic
 
-from bot import logs
+from bot import logs, loopback
 from k8s import model
 
 _DURATION = re.compile(r"(?:(\d{1,5})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,9})s)?(?:(\d{1,9})ms)?")
@@ -99,20 +99,11 @@ def _split(value: object) -> SplitResult:
     return parts
 
 
-def on_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def _slack_api(value: object) -> str:
     parts = _split(value)
     host = parts.hostname or ""
     slacks_own = parts.scheme == "https" and host in _SLACK_HOSTS and parts.port in (None, 443)
-    if not slacks_own and not on_loopback(host):
+    if not slacks_own and not loopback.names(host):
         raise ValueError(
             f"{shown(value)} is neither Slack's own nor on loopback: tokens would go there; remove it, or use https://slack.com/api/"
         )

@@ -21,6 +21,8 @@ def run() -> None:
         print(error, file=sys.stderr)
         sys.exit(1)
     logs.configure(secrets=told.secrets())
+    for warning in told.warnings():
+        _LOG.warning("settings", warning=warning)
     logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for every question to Alertmanager hides what matters
     sys.exit(asyncio.run(_serve(told)))
 

@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.logger import messages as bolt_words
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import settings
@@ -112,15 +113,22 @@ def _bolt(client: AsyncWebClient, identity: web_client.Identity, chosen: setting
         if chosen.mode == "http":
             raise web_client.NotUsable(NO_SECRET)
         secret = secrets.token_hex(32)  # Bolt demands one; in Socket Mode nothing is signed, and nobody can guess this
+    log = logging.getLogger("slack_bolt.ferry")
+    log.addFilter(_of_interest)
     bare = AsyncWebClient(base_url=client.base_url, timeout=web_client.SECONDS)  # the listeners use a client of their own
     return AsyncApp(
         name="ferry",
-        logger=logging.getLogger("slack_bolt.ferry"),
+        logger=log,
         client=bare,
         authorize=known,
         signing_secret=secret,
         process_before_response=False,
     )
+
+
+def _of_interest(record: logging.LogRecord) -> bool:
+    """Bolt looks for SLACK_BOT_TOKEN by itself, and says that it is not used: ours goes to the clients that need it."""
+    return record.getMessage() != bolt_words.warning_client_prioritized_and_token_skipped()
 
 
 def _mention(person: str) -> str:

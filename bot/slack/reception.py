@@ -32,7 +32,7 @@ _log = structlog.get_logger("ferry.slack")
 
 
 class Reception:
-    """`home_channel`: in whose name the Home tab is drawn; it has no channel of its own."""
+    """`channels`: ids of those where changes are heard. The Home tab has none of its own: it is drawn as in the first."""
 
     def __init__(
         self, behind: use_cases.Behind, persons: people.People, private: replies.Replies, *, channels: tuple[str, ...]

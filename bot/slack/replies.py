@@ -9,6 +9,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
+from bot import loopback
 from bot.slack import block_limits, card_parts, origins, web_client
 
 _log = structlog.get_logger("ferry.slack")
@@ -69,7 +70,7 @@ class Replies:
 
     async def _respond(self, url: str, shown: card_parts.Shown) -> bool:
         webhook = AsyncWebhookClient(url, timeout=web_client.SECONDS)
-        webhook.proxy = None if web_client.is_loopback(url) else self._client.proxy
+        webhook.proxy = None if loopback.leads(url) else self._client.proxy
         try:
             answer = await webhook.send(text=shown.text, blocks=shown.blocks, response_type="ephemeral", replace_original=False)
         except FAILURES as error:

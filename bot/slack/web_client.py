@@ -1,14 +1,14 @@
 """The way to Slack's Web API: clients that leave loopback alone, and the questions asked before anything starts."""
 
-import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.builtin_async_handlers import AsyncConnectionErrorRetryHandler, AsyncRateLimitErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
+
+from bot import loopback
 
 SECONDS = 10  # of one call
 _WHY: Mapping[str, str] = {
@@ -46,14 +46,6 @@ def open_client(api_url: str, token: str) -> AsyncWebClient:
 def open_patient_client(api_url: str, token: str) -> AsyncWebClient:
     """For the poster, which does its own waiting: a message that was sent must not be sent again by the library."""
     return _direct(AsyncWebClient(token=token, base_url=api_url, timeout=SECONDS, retry_handlers=[]))
-
-
-def is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 async def who_we_are(client: AsyncWebClient, *, team: str = "") -> Identity:
@@ -103,6 +95,6 @@ def _why(error: SlackApiError, token: str, variable: str) -> str:
 
 def _direct(client: AsyncWebClient) -> AsyncWebClient:
     """The library takes a proxy from the environment whatever it is told; what is on loopback is no proxy's business."""
-    if is_loopback(client.base_url):
+    if loopback.leads(client.base_url):
         client.proxy = None
     return client

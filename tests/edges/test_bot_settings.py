@@ -63,6 +63,26 @@ def said(**sections: Any) -> str:
     return yaml.safe_dump({"slack": SLACK, **sections})
 
 
+def test_alerts_by_webhook_alone_are_allowed_with_a_warning_that_names_the_fix(environment: dict[str, str]) -> None:
+    warned = settings.load(environment).warnings()
+    assert len(warned) == 1
+    assert "alertmanager.url" in warned[0]
+    assert "one replica" in warned[0]
+    polled = with_file(environment, said(alertmanager={"url": "http://alertmanager.monitoring.svc:9093"}))
+    assert settings.load(polled).warnings() == ()
+
+
+def test_the_way_to_the_cluster_alone_needs_no_secret(tmp_path: Path) -> None:
+    config = str(tmp_path / "config")
+    found = settings.cluster({"KUBECONFIG": config, "POD_NAMESPACE": "here"}, namespace="there")
+    assert (found.namespace, found.kubeconfig) == ("there", Path(config))
+    assert settings.cluster({"KUBERNETES_SERVICE_HOST": "10.96.0.1", "POD_NAMESPACE": "here"}).namespace == "here"
+    with pytest.raises(settings.SettingsError, match="KUBECONFIG is missing"):
+        settings.cluster({})
+    with pytest.raises(settings.SettingsError, match="name of a namespace"):
+        settings.cluster({"KUBECONFIG": config}, namespace="No Such")
+
+
 def test_the_least_that_must_be_said_gives_every_default(environment: dict[str, str], key: Path) -> None:
     found = settings.load(environment)
     assert found.namespace == "migration-system"

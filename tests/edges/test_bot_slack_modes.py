@@ -70,7 +70,9 @@ async def test_an_app_without_socket_mode_says_so_before_anything_starts() -> No
 
 
 @pytest.mark.parametrize("mode", ["socket", "http"])
-async def test_proxies_and_tokens_of_the_environment_are_not_used_on_loopback(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_proxies_and_tokens_of_the_environment_are_not_used_on_loopback(
+    mode: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     for name in PROXIES:
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-of-somebody-else")
@@ -80,6 +82,7 @@ async def test_proxies_and_tokens_of_the_environment_are_not_used_on_loopback(mo
         await house.slack.driver.command(people.U_ANN, "/migrate whoami")
         await house.slack.driver.wait_for(lambda: len(house.slack.driver.ephemerals(people.U_ANN)) == 2)
         assert not [call for call in house.slack.calls if call.error]
+    assert "token will be unused" not in caplog.text, "it is not news: every start would warn"
 
 
 async def test_the_first_request_asks_slack_nothing_about_ourselves() -> None:

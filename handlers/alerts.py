@@ -1,6 +1,8 @@
-"""Alerts: a critical one that fires for an exposed service is a hold, at once. Everything else is told, never acted on.
+"""Alerts: a critical one that fires is a hold, at once, unless it is proven that nothing reaches the new cluster.
 
-Nothing here waits for the store, a lock or Slack. Nothing that is resolved moves anything forward.
+A critical one that moves nothing calls people. A warning, and the end of either, is a line in the thread of what is under
+way, or a card of its own. Each is said once over all replicas. Nothing here waits for the store, a lock or Slack before
+traffic is safe. Nothing that is resolved moves anything forward.
 """
 
 import asyncio
@@ -8,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from enum import Enum
 
-from handlers import answers, exposed, hold, messages, outside, remembered, speaking, tasks
+from handlers import answers, exposed, fleets, hold, messages, outside, remembered, speaking, tasks
 from handlers.rules import effects, migration
 from k8s import model, views
 
@@ -29,6 +31,7 @@ class Alarms:
         memory: remembered.Remembered,
         lane: hold.HoldLane,
         exposures: exposed.FirstExposures,
+        asked: fleets.Fleets,
         work: tasks.Tasks,
         feed: hold.Feed,
         unmapped_holds_all: bool,
@@ -37,6 +40,7 @@ class Alarms:
         self._memory = memory
         self._lane = lane
         self._exposures = exposures
+        self._fleets = asked
         self._tasks = work
         self._feed = feed
         self._unmapped_holds_all = unmapped_holds_all
@@ -55,49 +59,55 @@ class Alarms:
                 return await self._critical(alert)
             if alert.service or self._unmapped_holds_all:
                 return await self._hold_all(alert)
-            await self._page(alert, "it is mapped to no service, so nothing was moved; look at it, and use `/migrate rollback`")
+            self._page(alert, "it is mapped to no service, so nothing was moved; look at it, and use `/migrate rollback`")
             return _Fate.TOLD
         self._tell(alert)
         return _Fate.TOLD
 
     async def _critical(self, alert: messages.Alert) -> _Fate:
         view = self._world.cluster.service(alert.service)
-        known = view.wished is not None or view.record is not None
+        named = view.wished is not None or view.record is not None or bool(view.record_trouble)
+        known = named or fleets.serves(self._fleets.newest, alert.service)
         if not known and self._world.cluster.view().synced:
-            await self._page(alert, f"migration.yaml names no service {alert.service}, so nothing was moved")
+            self._page(alert, f"migration.yaml names no service {alert.service}, so nothing was moved")
             return _Fate.TOLD
         if self._held(alert.service, view):
             self._tell(alert)
             return _Fate.ACTED
         if not self._endangered(view):
-            await self._page(alert, f"{alert.service} sends nothing to the new cluster, so nothing was moved")
+            self._page(alert, f"{alert.service} sends nothing to the new cluster, so nothing was moved")
             return _Fate.TOLD
         since = self._exposures.since(alert.service)
         if since is not None and alert.started < since and not alert.about_new:
-            await self._page(
-                alert, f"it fires since before {alert.service} was first sent to the new cluster, so nothing was moved"
-            )
+            self._page(alert, f"it fires since before {alert.service} was first sent to the new cluster, so nothing was moved")
             return _Fate.TOLD
         return await self._act(alert, alert.service)
 
     async def _hold_all(self, alert: messages.Alert) -> _Fate:
         """Once for each cause; it may have been released for some services meanwhile."""
-        known = [hold for one in self._world.cluster.view().services.values() for hold in one.holds]
+        view = self._world.cluster.view()
+        known = [hold for one in view.services.values() for hold in one.holds] if view.synced else []
         if any(hold.cause == alert.cause for hold in (*known, *self._memory.ordered(model.ALL_SERVICES, landed=True))):
             return _Fate.ACTED
         return await self._act(alert, model.ALL_SERVICES)
 
     def _held(self, service: str, view: views.ServiceView) -> bool:
-        """A hold is in force already: one more would add nothing but a key."""
-        return bool(view.holds) or bool(self._memory.ordered(service, landed=True))
+        """A hold is in force already: one more would add nothing but a key.
+
+        A view that is not kept current may show one that was released meanwhile; it does not count.
+        """
+        if self._memory.ordered(service, landed=True):
+            return True
+        return self._world.cluster.view().synced and bool(view.holds)
 
     def _endangered(self, view: views.ServiceView) -> bool:
-        """Something reaches new, or is about to, or nobody can say."""
-        if not self._world.cluster.view().synced:
+        """Something reaches new, or is about to, or nobody can say. Only what is proven to be at 0 is not."""
+        if not self._world.cluster.view().synced or view.record_trouble or view.stale:
             return True
         operation = self._memory.open(view.name)
         raises = operation is not None and operation.plan.kind is not migration.Kind.LOWER
-        return raises or (view.record is not None and view.record.exposure.weight > 0)
+        recorded = view.record is not None and view.record.exposure.weight > 0
+        return raises or recorded or fleets.may_serve(self._fleets.newest, view.name)
 
     async def _act(self, alert: messages.Alert, service: str) -> _Fate:
         """Alerts of one service that arrive together are one hold."""
@@ -110,9 +120,11 @@ class Alarms:
 
     async def _place(self, alert: messages.Alert, service: str) -> answers.Placed:
         view = self._world.cluster.service(service)
-        ended = view.record.clears if view.record else ()
+        used = set(view.record.clears) if view.record else set()
+        if not self._world.cluster.view().synced:
+            used |= {one.id for one in view.holds}  # released meanwhile, for all we know
         hold_id = f"alert-{effects.digest('alert', alert.cause)}"
-        if hold_id in ended:  # ids are never used again: it fires once more after people had released it
+        if hold_id in used:  # ids are never used again: it fires once more after people had released it
             hold_id = f"alert-{effects.digest('alert', alert.cause, str(view.generation))}"
         ordered = model.Hold(
             service,
@@ -127,15 +139,25 @@ class Alarms:
         return await self._lane.place(ordered, page=page, early=True)
 
     def _tell(self, alert: messages.Alert) -> None:
-        """One line in the thread of what is under way."""
-        if alert.service not in ("", model.ALL_SERVICES) and self._first_time(alert):
-            self._feed(alert)
+        """A line in the thread of what is under way, or a card of its own."""
+        if self._first_time(alert):
+            self._tasks.start(self._told_once(alert), name=f"tell {alert.name}")
 
-    async def _page(self, alert: messages.Alert, because: str) -> None:
+    async def _told_once(self, alert: messages.Alert) -> None:
+        state = "fires" if alert.firing else "resolved"
+        if not await speaking.first(self._world, f"alert/{alert.service}/{alert.cause}/{state}"):
+            return
+        if alert.service not in ("", model.ALL_SERVICES):
+            self._feed(alert)
+        elif alert.worth_a_card:
+            await speaking.spoken(self._world.chat.alert(alert))
+
+    def _page(self, alert: messages.Alert, because: str) -> None:
         if self._first_time(alert):
             summary = f": {alert.summary}" if alert.summary else ""
             sentence = f"Alert {alert.name} (critical) fires{summary}; {because}."
-            await speaking.spoken(self._world.chat.page(alert.service or model.ALL_SERVICES, sentence))
+            service, once = alert.service or model.ALL_SERVICES, f"alert/{alert.service}/{alert.cause}"
+            self._tasks.start(speaking.page(self._world, service, sentence, once=once), name=f"page {alert.name}")
 
     def _first_time(self, alert: messages.Alert) -> bool:
         key = (alert.service, alert.cause, alert.firing)

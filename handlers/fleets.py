@@ -1,4 +1,7 @@
-"""Asking all proxies, shared: many who ask at the same time get one answer, so that a storm is not multiplied."""
+"""Asking all proxies, shared: many who ask at the same time get one answer, so that a storm is not multiplied.
+
+The newest answer is kept for those who cannot wait for one.
+"""
 
 import asyncio
 
@@ -10,15 +13,22 @@ class Fleets:
     def __init__(self, agents: ports.Agents) -> None:
         self._agents = agents
         self._asking: asyncio.Task[views.Fleet] | None = None
+        self._newest: views.Fleet | None = None
+
+    @property
+    def newest(self) -> views.Fleet | None:
+        """What was answered last, a few seconds old at most while somebody listens; None: nobody has asked yet."""
+        return self._newest
 
     async def ask(self) -> views.Fleet:
         """What every proxy says; what was asked just before may be answered with it. Never raises: nobody knows is an answer."""
         if self._asking is None or self._asking.done():
             self._asking = asyncio.create_task(self._agents.fleet(), name="ask the proxies")
         try:
-            return await asyncio.shield(self._asking)
+            self._newest = await asyncio.shield(self._asking)
         except errors.ClusterError as error:
-            return views.Fleet(expected=0, reports=(), silent=(f"(the proxies cannot be asked: {error})",))
+            self._newest = views.Fleet(expected=0, reports=(), silent=(f"(the proxies cannot be asked: {error})",))
+        return self._newest
 
     async def stop(self) -> None:
         if self._asking is not None:
@@ -29,3 +39,14 @@ class Fleets:
 def highest_generation(fleet: views.Fleet, service: str) -> int:
     """The highest that any proxy reports for the service: a new record must be above it."""
     return max([0, *(report.services[service].generation for report in fleet.reports if service in report.services)])
+
+
+def serves(fleet: views.Fleet | None, service: str) -> bool:
+    """A proxy says that it sends some of the service's requests to the new cluster."""
+    reports = fleet.reports if fleet is not None else ()
+    return any(service in report.services and report.services[service].served > 0 for report in reports)
+
+
+def may_serve(fleet: views.Fleet | None, service: str) -> bool:
+    """Nobody has proven that no proxy does: one of them gives no answer, or nobody has asked yet."""
+    return fleet is None or bool(fleet.silent) or serves(fleet, service)

@@ -78,6 +78,7 @@ class Front:
             memory=memory,
             lane=self._lane,
             exposures=exposures,
+            asked=asked,
             work=work,
             feed=self._feed,
             unmapped_holds_all=unmapped_holds_all,
@@ -94,7 +95,7 @@ class Front:
         )
 
     async def start(self) -> None:
-        await self._guard.begin()
+        await asyncio.gather(self._guard.begin(), self._fleets.ask())  # the first alert must not meet a bot that knows nothing
         self._tasks.start(self._guard.run(), key="guard")
 
     async def stop(self) -> None:
@@ -165,7 +166,8 @@ class Front:
         return await queries.status(self._world, (await self._loader.load(service)).of)
 
     async def overview(self) -> answers.Overview:
-        return queries.overview(self._world.cluster.view(), await self._loader.all_open())
+        operations, fleet = await asyncio.gather(self._loader.all_open(), self._fleets.ask())
+        return queries.overview(self._world.cluster.view(), operations, fleet)
 
     async def history(self, service: str) -> tuple[answers.Past, ...]:
         """Newest first. Raises k8s.errors.ClusterError."""

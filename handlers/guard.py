@@ -54,11 +54,12 @@ class Guard:
         self._holds: dict[str, frozenset[str]] = {}
         self._stalled: dict[str, tuple[int, float]] = {}  # by operation: revision, since when
         self._next = 0
-        self._listened = world.clock.monotonic()
+        self._listened = -limits.listen
         self._began = False
 
     async def run(self) -> None:
         """Until it is cancelled."""
+        swept = self._world.clock.monotonic()
         while True:
             change = asyncio.ensure_future(self._world.cluster.changed())
             tick = asyncio.ensure_future(self._world.clock.sleep(self._limits.tick))
@@ -69,9 +70,10 @@ class Guard:
                 await asyncio.wait({change, tick}, return_when=asyncio.FIRST_COMPLETED)
                 if (early := self._limits.ask - (self._world.clock.monotonic() - looked)) > 0:
                     await self._world.clock.sleep(early)  # a storm of changes is looked at once
-                if tick.done():
+                self._listen()
+                if self._world.clock.monotonic() - swept >= self._limits.tick:
+                    swept = self._world.clock.monotonic()
                     await self._sweep()
-                    self._listen()
             except Exception:  # noqa: BLE001  the guard outlives every fault, it is what settles holds
                 _log.exception("a round of the guard failed; the next one looks again")
                 await self._world.clock.sleep(self._limits.tick)

@@ -97,9 +97,10 @@ class HoldLane:
         self._tasks.start(self.follow(hold), key=f"follow {hold.key}")
         await speaking.spoken(self._world.audit.record(event))
         if not placed.safe:
-            page = f"The hold of {hold.service} is in force nowhere yet ({placed.trouble}). Ferry goes on trying; look now."
-        if page:
-            await speaking.spoken(self._world.chat.page(hold.service, page))
+            lost = f"The hold of {hold.service} is in force nowhere yet ({placed.trouble}). Ferry goes on trying; look now."
+            await speaking.page(self._world, hold.service, lost)
+        elif page:
+            await speaking.page(self._world, hold.service, page, once=hold.key)
 
     def affected(self, hold: model.Hold) -> tuple[str, ...]:
         if hold.service != model.ALL_SERVICES:
@@ -119,7 +120,7 @@ class HoldLane:
                 self._memory.forget([hold])
             elif clock.monotonic() - last >= _AGAIN:
                 last = clock.monotonic()
-                await asyncio.gather(self._written(hold), self._world.agents.push(hold), return_exceptions=True)
+                await self._again(hold)
             verdict = convergence.of_lowering(await self._fleets.ask(), hold.service, hold=hold.id)
             served = isinstance(verdict, convergence.Converged)
             if standing and (served or paged):
@@ -130,6 +131,13 @@ class HoldLane:
                 sentence = f"{lags}: {verdict.sentence}. Look at the proxies that lag."
                 await speaking.spoken(self._world.chat.page(hold.service, sentence))
             await clock.sleep(self._limits.ask)
+
+    async def _again(self, hold: model.Hold) -> None:
+        """Whether it is in force is known anew: a later record may have ended it where we cannot look."""
+        writes = asyncio.ensure_future(self._written(hold))
+        pushes = asyncio.ensure_future(self._world.agents.push(hold))
+        await asyncio.gather(writes, pushes, return_exceptions=True)
+        self._memory.landed(hold, safe=_placed(hold, writes, pushes).safe)
 
     def _stands(self, hold: model.Hold) -> bool:
         return any(
@@ -153,7 +161,9 @@ def _stamp(clock: ports.Clock) -> str:
     return clock.now().isoformat(timespec="seconds")
 
 
-def _placed(hold: model.Hold, writes: asyncio.Task[str], pushes: asyncio.Task[tuple[views.PushAnswer, ...]]) -> answers.Placed:
+def _placed(
+    hold: model.Hold, writes: asyncio.Future[str], pushes: asyncio.Future[tuple[views.PushAnswer, ...]]
+) -> answers.Placed:
     """As far as it is known now: what has not answered yet is neither written nor held."""
     why = _answer(writes, lambda error: error)
     pushed = _answer(pushes, lambda _: ())
@@ -164,7 +174,7 @@ def _placed(hold: model.Hold, writes: asyncio.Task[str], pushes: asyncio.Task[tu
     return answers.Placed(hold, why == "", pushed, 0.0, "; ".join(troubles))
 
 
-def _answer(task: asyncio.Task[Answer], otherwise: Callable[[str], Answer]) -> Answer:
+def _answer(task: asyncio.Future[Answer], otherwise: Callable[[str], Answer]) -> Answer:
     """What it answered; what stands for it where it did not."""
     if not task.done() or task.cancelled():
         return otherwise("no answer in time")

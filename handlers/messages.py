@@ -202,3 +202,8 @@ class Alert(Message):
     started: datetime
     summary: str = ""
     about_new: bool = False
+
+    @property
+    def worth_a_card(self) -> bool:
+        """A warning, or the end of anything loud. A critical one that fires takes traffic back or calls people instead."""
+        return self.severity is Severity.WARNING or (self.severity is Severity.CRITICAL and not self.firing)

@@ -15,7 +15,7 @@ from k8s import errors as cluster_errors
 from k8s import model
 
 _log = structlog.get_logger("ferry.perform")
-_Speech = effects.ShowCard | effects.Say | effects.RecordEvent | effects.PageSomebody
+_Speech = effects.ShowCard | effects.Say | effects.RecordEvent | effects.PageSomebody | effects.TellAlert
 
 
 class LostRaceError(Exception):
@@ -81,6 +81,8 @@ class Performer:
                 await self._world.audit.record(event)
             case effects.PageSomebody(service, sentence, once):
                 await speaking.page(self._world, service, sentence, once=once)
+            case effects.TellAlert(alert):
+                await self._world.chat.alert(alert)
             case _:
                 assert_never(effect)
 

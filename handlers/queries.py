@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 
-from handlers import answers, audit_entry, errors, outside
+from handlers import answers, audit_entry, errors, fleets, outside
 from handlers.rules import migration, refusals
 from k8s import convergence, exposure, model, views
 
@@ -60,9 +60,11 @@ def target(
     return asked
 
 
-def overview(view: views.ClusterView, operations: Mapping[str, migration.Operation]) -> answers.Overview:
-    """All services as the cluster has them; `operations`: those under way, by service."""
-    lines = []
+def overview(
+    view: views.ClusterView, operations: Mapping[str, migration.Operation], fleet: views.Fleet | None = None
+) -> answers.Overview:
+    """All services as the cluster has them; `operations`: those under way, by service. `fleet`: what the proxies say."""
+    lines, trouble = [], list(view.trouble)
     for name in names(view):
         one, operation = view.services[name], operations.get(name)
         hosts = one.record.exposure if one.record else (one.wished.exposure if one.wished else None)
@@ -71,21 +73,40 @@ def overview(view: views.ClusterView, operations: Mapping[str, migration.Operati
             answers.ServiceLine(
                 name=name,
                 phase=operation.phase if operation else rest,
-                weight=one.record.exposure.weight if one.record else 0,
+                weight=one.in_force.weight if one.in_force else 0,
                 wish=one.wish,
                 old_host=hosts.old_host if hosts else "",
                 holds=tuple(hold.id for hold in one.holds),
                 operation=operation,
             )
         )
-    return answers.Overview(tuple(lines), view.trouble, view.synced)
+        if fleet is not None and (operation is None or operation.phase not in migration.RUNNING):
+            trouble += served_otherwise(fleet, one)
+    return answers.Overview(tuple(lines), tuple(trouble), view.synced)
+
+
+def served_otherwise(fleet: views.Fleet, one: views.ServiceView) -> list[str]:
+    """What proxies serve where that is not what the cluster says; while an operation runs it may differ for a moment."""
+    said = 0 if one.holds or one.in_force is None else min(one.in_force.weight, one.wish)
+    served = [report.services[one.name].served for report in fleet.reports if one.name in report.services]
+    found = []
+    for weight in sorted(set(served) - {said}, reverse=True):
+        then = f"`/migrate rollback {one.name}` takes it all back" if weight > said else f"`/migrate status {one.name}` says why"
+        who = f"{served.count(weight)} of {len(served)} proxies"
+        found.append(f"{one.name}: {who} serve {weight}%, and the cluster says {said}%; {then}")
+    return found
 
 
 async def status(world: outside.Outside, of: migration.Migration) -> answers.ServiceStatus:
     """One service, and what every proxy says of it now."""
     one = world.cluster.service(of.service)
     fleet, (firing, blind) = await asyncio.gather(world.agents.fleet(), _firing(world, of.service))
-    trouble = [*world.cluster.view().trouble, *([one.record_trouble] if one.record_trouble else []), *blind]
+    view = world.cluster.view()
+    trouble = [*view.whole, *one.trouble, *blind]
+    if not view.synced and not view.whole:
+        trouble.append("the cluster has not been read completely; what is shown may be out of date")
+    if of.phase not in migration.RUNNING:
+        trouble += served_otherwise(fleet, one)
     trouble += [f"{pod} gives no answer" for pod in fleet.silent]
     trouble += [f"{report.pod}: {sentence}" for report in fleet.reports for sentence in report.trouble]
     return answers.ServiceStatus(
@@ -136,7 +157,8 @@ def _served(fleet: views.Fleet, of: migration.Migration, one: views.ServiceView)
     weight = 0 if one.holds else min(of.weight, one.wish)
     if of.generation == 0 and not one.holds:
         at_zero = sum(1 for report in fleet.reports if report.services.get(of.service) and not report.services[of.service].served)
-        return f"{at_zero} of {max(fleet.expected, len(fleet.reports))} proxies serve 0%: nothing was ever raised"
+        why = "; no record counts" if one.record_trouble or fleets.serves(fleet, one.name) else ": nothing was ever raised"
+        return f"{at_zero} of {max(fleet.expected, len(fleet.reports))} proxies serve 0%{why}"
     if weight == 0:
         ids = [hold.id for hold in one.holds]
         return convergence.of_lowering(fleet, of.service, generation=of.generation, hold=ids[-1] if ids else "").sentence

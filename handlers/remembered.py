@@ -66,9 +66,11 @@ class Remembered:
         """It was ordered; from now on no raise passes, also before the cluster shows it."""
         self._holds[hold.key] = hold
 
-    def landed(self, hold: model.Hold) -> None:
-        """It is in force: in the cluster, or at every agent."""
-        if hold.key in self._holds:
+    def landed(self, hold: model.Hold, *, safe: bool = True) -> None:
+        """It is in force: in the cluster, or at every agent. Not `safe`: it was, and is no more."""
+        if not safe:
+            self._landed.discard(hold.key)
+        elif hold.key in self._holds:
             self._landed.add(hold.key)
 
     def forget(self, holds: Iterable[model.Hold]) -> None:

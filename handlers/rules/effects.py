@@ -144,6 +144,13 @@ class PageSomebody:
     once: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class TellAlert:
+    """A card of its own: no operation is under way whose thread would tell of it."""
+
+    alert: messages.Alert
+
+
 Effect = (
     SaveOperation
     | DropOperation
@@ -157,6 +164,7 @@ Effect = (
     | Say
     | RecordEvent
     | PageSomebody
+    | TellAlert
 )
 
 

@@ -100,11 +100,12 @@ def hold_ordered(of: migration.Migration, message: messages.PlaceHold, _now: dat
 
 
 def alert_told(of: migration.Migration, message: messages.Alert, _now: datetime) -> decision.Decision:
-    """The short lane has acted on it before this; here it is one line in the thread of what is under way."""
+    """The short lane has acted on it before this; here it is one line in the thread of what is under way, or a card."""
     state = "fires" if message.firing else "is resolved (nothing goes forward by itself)"
     because = f"alert {message.name} ({message.severity}) {state}" + (f": {message.summary}" if message.summary else "")
     if of.operation is None:
-        return decision.quiet(of, because)
+        shown = (effects.TellAlert(message),) if message.worth_a_card else ()
+        return decision.Decision(next=of, effects=shown, because=because)
     return decision.Decision(next=of, effects=(effects.Say(of.operation, because),), because=because)
 
 

@@ -1,6 +1,7 @@
 """Alerts: a critical one for what is exposed is a hold, first of all; everything else is told."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 from deploy.playground.kubernetes.faults import EVERYTHING
@@ -60,8 +61,9 @@ async def test_an_alert_that_resolves_moves_nothing_and_its_hold_stays(world: Wo
 async def test_an_alert_for_a_service_at_0_is_told_and_holds_nothing(world: World) -> None:
     heard = await world.front.alerts([world.alert()])
     assert (heard.acted, heard.told, world.agents.pushed) == (0, 1, [])
-    assert "sends nothing to the new cluster" in world.chat.pages[0]
     assert (await world.front.alerts([world.alert()])).told == 1
+    await world.until(lambda: world.chat.pages)
+    assert "sends nothing to the new cluster" in world.chat.pages[0]
     assert len(world.chat.pages) == 1
 
 
@@ -86,7 +88,7 @@ async def test_a_warning_and_an_unmapped_critical_are_told_only(world: World) ->
     warning = world.alert(severity=messages.Severity.WARNING, cause="w")
     heard = await world.front.alerts([warning, world.alert("", cause="u"), world.alert("nobody", cause="n")])
     assert (heard.acted, heard.told, world.agents.served("shop")) == (0, 3, [5, 5])
-    assert any("mapped to no service" in page for page in world.chat.pages)
+    await world.until(lambda: any("mapped to no service" in page for page in world.chat.pages))
 
 
 async def test_an_unmapped_critical_holds_all_where_the_settings_say_so(world: World) -> None:
@@ -128,3 +130,21 @@ async def test_an_alert_whose_hold_lands_nowhere_is_lost_and_asked_for_again(wor
     world.agents.mute.clear()
     assert (await world.front.alerts([world.alert()])).lost == ()
     await world.settled()
+
+
+async def test_a_warning_and_the_end_of_an_alert_are_a_card_of_their_own_when_nothing_runs(world: World) -> None:
+    warning = world.alert(severity=messages.Severity.WARNING, cause="w")
+    ended = world.alert(firing=False)
+    unmapped = world.alert("", severity=messages.Severity.WARNING, cause="u")
+    quiet = world.alert(severity=messages.Severity.OTHER, cause="o")
+    for _ in range(2):
+        await world.front.alerts([warning, ended, unmapped, quiet, world.alert(cause="c")])
+    await world.until(lambda: len(world.chat.alerts) == 3 and world.chat.pages)
+    assert {alert.cause for alert in world.chat.alerts} == {"w", "fp1/start1", "u"}
+    assert len(world.chat.pages) == 1
+    await world.front.alerts([replace(warning, firing=False)])
+    await world.until(lambda: len(world.chat.alerts) == 4)
+    operation = await world.approved(5)
+    await world.front.alerts([replace(warning, cause="w2")])
+    await world.until(lambda: any("(warning) fires" in line for line in world.chat.lines))
+    assert (len(world.chat.alerts), operation.outcome) == (4, Outcome.OPEN)

@@ -78,3 +78,21 @@ async def test_both_hear_the_same_alert_and_write_one_hold(world: World, other: 
     await world.settled()
     assert len(world.standing()) == 1
     assert [one.weight for one in await world.front.history("shop")] == [0, 25]
+
+
+async def test_what_both_hear_is_said_once(world: World, other: Front) -> None:
+    told = [world.alert(), world.alert("", cause="u"), world.alert(severity=messages.Severity.WARNING, cause="w")]
+    await asyncio.gather(world.front.alerts(told), other.alerts(told))
+    await world.until(lambda: len(world.chat.pages) == 2 and world.chat.alerts)
+    await world.raised(25)
+    held = world.alert(cause="fp2/start2")
+    await asyncio.gather(world.front.alerts([held]), other.alerts([held]))
+    await world.settled()
+    await world.until(lambda: len(world.chat.pages) == 3)
+    assert (sum("is held at 100% old" in page for page in world.chat.pages), len(world.chat.alerts)) == (1, 1)
+
+
+async def test_while_the_store_is_away_each_replica_calls(world: World, other: Front) -> None:
+    world.pending.away = True
+    await asyncio.gather(world.front.alerts([world.alert()]), other.alerts([world.alert()]))
+    await world.until(lambda: len(world.chat.pages) == 2)

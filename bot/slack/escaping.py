@@ -2,6 +2,7 @@
 
 Slack reads `<!channel>`, `<@U…>` and `<https://evil|safe>` in mrkdwn as live; only `& < >` need escaping for that, but
 `*_~` and backticks still format, so that foreign text stands in plain text or in a quotation (`quoted`, `code`).
+Sentences of ours quote such text too, so they are shown in the same way; only the commands in them stay as they are.
 """
 
 import re
@@ -11,6 +12,9 @@ CUT_MARK = "…"
 INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 SPACES = re.compile(r"\s+")
 FORMATTING = str.maketrans({"*": "∗", "_": "ˍ", "~": "∼", "`": "ˋ"})
+# What may be copied stays as it is: a command in backticks, in which nothing formats and which nothing runs, and an
+# underscore between letters (REDIS_URL), which Slack does not read as a mark.
+COPIED = re.compile(r"(`(?:/migrate|kubectl|ferry)(?: [^`]{1,200})?`|(?<=[A-Za-z0-9])_+(?=[A-Za-z0-9]))")
 
 
 def clean(text: str) -> str:
@@ -41,8 +45,9 @@ def escape(text: str, most: int = 300) -> str:
 
 
 def quoted(text: str, most: int = 300) -> str:
-    """For mrkdwn: as `escape`, and the four signs that format are replaced by look-alikes that do not."""
-    return escape(text, most).translate(FORMATTING)
+    """For mrkdwn: as `escape`, and signs that would format are replaced by look-alikes that do not."""
+    parts = COPIED.split(escape(text, most))  # what is to be copied stands at the odd places
+    return "".join(part if place % 2 else part.translate(FORMATTING) for place, part in enumerate(parts))
 
 
 def plain(text: str, most: int) -> str:

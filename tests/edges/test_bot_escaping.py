@@ -1,6 +1,7 @@
 """Foreign text may say anything and does nothing."""
 
 import html
+import re
 import unicodedata
 
 import pytest
@@ -30,7 +31,24 @@ def test_nothing_escaped_is_live_or_cut_in_half(text: str, most: int) -> None:
 
 @given(HOSTILE)
 def test_nothing_quoted_formats(text: str) -> None:
-    assert not set("*_~`<>") & set(escaping.quoted(text))
+    quoted = escaping.quoted(text)
+    assert not set("*~`<>") & set(quoted)
+    assert not re.search(r"(?<![A-Za-z0-9_])_|_(?![A-Za-z0-9_])", quoted), "an underscore at the edge of a word formats"
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("see `/migrate safe-mode off shop` now", "see `/migrate safe-mode off shop` now"),
+        ("`kubectl get cm` & `/migrate`", "`kubectl get cm` &amp; `/migrate`"),
+        ("set REDIS_URL, not _REDIS_", "set REDIS_URL, not ˍREDISˍ"),
+        ("`/migrate x <!channel> *y*`", "`/migrate x &lt;!channel&gt; *y*`"),
+        ("`rm` is not ours, nor is ``/migrate``x`", "ˋrmˋ is not ours, nor is ˋ`/migrate`ˋxˋ"),
+        ("`/migratex`", "ˋ/migratexˋ"),
+    ],
+)
+def test_what_is_to_be_copied_stays_as_it_is(said: str, shown: str) -> None:
+    assert escaping.quoted(said) == shown
 
 
 @given(HOSTILE)

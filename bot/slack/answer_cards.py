@@ -27,7 +27,7 @@ def answer_card(answer: answers.Answer, words: Words) -> card_parts.Shown:
 def refusal_card(refusal: refusals.Refusal, words: Words) -> card_parts.Shown:
     """What was not done, why, and what to do: the sentences of the rules, in English."""
     # `why` quotes what others wrote; `what` and `remedy` are the rules' own and mark commands with backticks.
-    told = words.live("refusal", what=sentence(refusal.what, 180), why=foreign(refusal.why, 200))
+    told = words.live("refusal", what=sentence(refusal.what, 180), why=card_parts.with_channels(foreign(refusal.why, 200)))
     remedy = words.live("refusal_remedy", remedy=sentence(refusal.remedy, 300))
     return card_parts.Shown(joined([told, remedy], " "), [card_parts.section(told), card_parts.context(remedy)])
 
@@ -66,11 +66,11 @@ def whoami_card(person: messages.Person, words: Words, *, channel_ok: bool, chan
     """`channel_ok`: commands are heard in this channel. `channels`: ids (C…) of those where they are."""
     told = words.live("whoami.who", who=card_parts.person(person.id, person.shown), id=code(person.id))
     if not person.member:
-        outside = words.live("whoami.outsider", why=foreign(person.refused))
+        outside = words.live("whoami.outsider", why=card_parts.with_channels(foreign(person.refused)))
         return card_parts.Shown(told, [card_parts.section(told), card_parts.section(outside)])
     rights = [words.live("whoami.rollback")]
     if person.refused:
-        rights.append(words.live("whoami.refused", why=foreign(person.refused)))
+        rights.append(words.live("whoami.refused", why=card_parts.with_channels(foreign(person.refused))))
     else:
         rights.append(words.live("whoami.asks"))
         rights.append(words.live("whoami.approves") if person.approver else words.live("whoami.approves_not"))

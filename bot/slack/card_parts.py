@@ -12,6 +12,7 @@ Block = block_limits.Block
 SECTION_TEXT = 3_000
 PERSON = re.compile(r"slack:[TE][A-Z0-9]+/([UW][A-Z0-9]+)")
 CHANNEL = re.compile(r"[CG][A-Z0-9]+")
+NAMED_CHANNEL = re.compile(r"&lt;#([CG][A-Z0-9]{2,20})&gt;")
 MENTION = re.compile(r"<@[UW][A-Z0-9]+>|<!subteam\^S[A-Z0-9]+>")
 DIFF_CHUNK = 2_500
 LONGEST_LINE = 500
@@ -149,6 +150,11 @@ def person(person_id: str, shown: str = "") -> Live:
     return Live(f"<@{found[1]}>") if found else foreign(shown or person_id or "?", 80)
 
 
+def with_channels(shown: Live) -> Live:
+    """Escaped text in which `<#C…>` names the channel again: it calls nobody, and Slack itself writes the name."""
+    return Live(NAMED_CHANNEL.sub(r"<#\1>", shown))
+
+
 def mentions(text: str) -> Live:
     """`<@U…>` and `<!subteam^S…>` from settings stay live; anything else in the text is escaped."""
     words = [Live(word) if MENTION.fullmatch(word) else foreign(word, 80) for word in text.split()]
@@ -158,6 +164,16 @@ def mentions(text: str) -> Live:
 def date(at: datetime) -> Live:
     """In the reader's own zone; clients that cannot do that show UTC."""
     return Live(f"<!date^{int(at.timestamp())}^{{date_short_pretty}} {{time}}|{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC>")
+
+
+def moment(at: str) -> Live:
+    """As `date`, of an ISO time that somebody else wrote; what is no such time is shown as it was written."""
+    try:
+        read = datetime.fromisoformat(at)
+        zoned = read.astimezone(UTC) if read.tzinfo else None
+    except (ValueError, OverflowError):
+        zoned = None
+    return date(zoned) if zoned else foreign(at or "?", 40)
 
 
 def bar(done: int, of: int) -> Live:

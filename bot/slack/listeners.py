@@ -6,7 +6,7 @@ from typing import Any
 
 from slack_bolt.app.async_app import AsyncApp
 
-from bot.slack import answer_cards, buttons, dialogs, origins, parsing, reception
+from bot.slack import answer_cards, buttons, dialogs, origins, parsing, reception, shift_form
 from handlers import tasks
 
 Ack = Callable[..., Awaitable[Any]]
@@ -25,6 +25,7 @@ class Listeners:
         app.command(COMMAND)(self.command)
         app.action(ANY)(self.click)  # those of older versions too: a kind sentence is better than Slack's warning sign
         app.view(dialogs.REJECT)(self.rejected)
+        app.view(shift_form.VIEW)(self.filled_in)
         app.shortcut(SHORTCUT)(self.shortcut)
         app.event("app_mention")(self.mention)
         app.event("message")(self.direct)
@@ -58,7 +59,17 @@ class Listeners:
 
     async def shortcut(self, ack: Ack, body: Body) -> None:
         await ack()
-        self._work.start(self._desk.how_to(origins.of_shortcut(body)), name="shortcut")
+        self._work.start(self._desk.shift_form(origins.of_shortcut(body)), name="shortcut")
+
+    async def filled_in(self, ack: Ack, body: Body, view: Body) -> None:
+        origin = origins.of_view(body)
+        try:
+            asked = shift_form.asked(view, self._desk.words_for(origin.user))
+        except shift_form.FormError as error:
+            await ack(response_action="errors", errors={error.block: str(error)})
+            return
+        await ack()
+        self._work.start(self._desk.filled_in(asked, origin), name="shift form")
 
     async def mention(self, body: Body, event: Body) -> None:
         if not _by_a_person(event):

@@ -91,7 +91,9 @@ def of_shortcut(body: Payload) -> Origin:
 
 
 def of_event(body: Payload) -> Origin:
-    """A mention, a direct message, an opened Home tab. A mention outside a thread is answered in the thread it begins."""
+    """A mention, a direct message, an opened Home tab. Only a mention in a thread is answered in a thread: what one person
+    alone may see is not shown by Slack in a thread that does not exist yet.
+    """
     event = _part(body.get("event"))
     channel = str(event.get("channel") or "")
     own = channel.startswith("D")
@@ -100,7 +102,7 @@ def of_event(body: Payload) -> Origin:
         user=str(event.get("user") or ""),
         team=str(event.get("user_team") or event.get("team") or body.get("team_id") or ""),
         channel=channel,
-        thread="" if own else str(event.get("thread_ts") or event.get("ts") or ""),
+        thread="" if own else str(event.get("thread_ts") or ""),
         shared=bool(body.get("is_ext_shared_channel")),
     )
 

@@ -19,6 +19,7 @@ from bot.slack import (
     parsing,
     people,
     replies,
+    shift_form,
     use_cases,
     words,
 )
@@ -115,13 +116,23 @@ class Reception:
 
         await self._answered(origin, drawn)
 
-    async def how_to(self, origin: origins.Origin) -> None:
-        """The global shortcut: how a shift is asked for."""
-        told = self.words_for(origin.user)
+    async def shift_form(self, origin: origins.Origin) -> None:
+        """The global shortcut: the form, or why there is none. A view has to open within three seconds of the click."""
+        by = await self._lowering(origin)
+        names = self._behind.front.names()
+        if by.known.member and names:
+            await self._private.open_view(origin, shift_form.shift_view(names, by.words))
+            return
+        card = answer_cards.help_card(by.words)
+        if not by.known.member:
+            card = answer_cards.refusal_card(by.turned_away(""), by.words)
         title = card_parts.plain_text("Ferry", 24)
-        close = card_parts.plain_text(told.plain("dialog.close"), 24)
-        blocks = answer_cards.help_card(told).blocks
-        await self._private.open_view(origin, {"type": "modal", "title": title, "close": close, "blocks": blocks})
+        close = card_parts.plain_text(by.words.plain("dialog.close"), 24)
+        await self._private.open_view(origin, {"type": "modal", "title": title, "close": close, "blocks": card.blocks})
+
+    async def filled_in(self, asked: parsing.Shift, origin: origins.Origin) -> None:
+        """The form was submitted. It has no channel: it counts, and is answered, in the first where changes are heard."""
+        await self.typed(asked, origins.moved(origin, self._channels[0]))
 
     async def _asking(self, origin: origins.Origin, *, fresh: bool = False) -> asking.Asking:
         known = await self._people.person_of(origin.user, origin.team, origin.channel, fresh=fresh, shared=origin.shared)

@@ -124,7 +124,7 @@ def _status_fields(status: answers.ServiceStatus, words: Words) -> list[Live]:
 def _holds(holds: Sequence[model.Hold], words: Words) -> list[card_parts.Block]:
     lines = []
     for hold in holds:
-        facts = {"id": foreign(hold.id, 80), "reason": foreign(hold.reason or "-", 160), "since": foreign(hold.since or "?", 40)}
+        facts = {"id": foreign(hold.id, 80), "reason": foreign(hold.reason or "-", 160), "since": card_parts.moment(hold.since)}
         lines.append(words.live("status.hold", by=card_parts.person(hold.by), **facts))
     return [card_parts.section(words.live("status.holds")), *card_parts.listed(lines, 1_500, words)] if holds else []
 

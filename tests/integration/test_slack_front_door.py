@@ -358,9 +358,3 @@ async def test_a_guests_home_tab_says_why_it_is_empty(socket: House) -> None:
     home = await socket.slack.driver.wait_for(lambda: socket.slack.driver.home(people.U_GUEST))
     assert "guests" in home.words
     assert home.action_ids == []
-
-
-async def test_the_shortcut_says_how_to_ask(house: House) -> None:
-    assert (await house.slack.driver.shortcut(people.U_ANN, "shift")).acknowledged
-    view = await house.slack.driver.wait_for(lambda: house.slack.driver.open_view(people.U_ANN))
-    assert "/migrate shift" in view.words

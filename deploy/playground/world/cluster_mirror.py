@@ -27,7 +27,7 @@ class ClusterMirror:
         self, *, url: str, token: str, tls: ssl.SSLContext | None, collections: Iterable[str], changed: Callable[[], None]
     ) -> None:
         self._url = url
-        self._headers = {"Authorization": f"Bearer {token}"}
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}  # none: a client certificate in `tls`
         self._tls = tls
         self._objects: dict[str, dict[tuple[str, str], Json]] = {path: {} for path in collections}
         self._unlisted = set(self._objects)

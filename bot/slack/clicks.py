@@ -1,7 +1,8 @@
 """What was pressed, carried out. A button says which operation or service; everything else is looked up, and checked, here.
 
 A click can come from a card that is hours old, or from a message that only looks like one: for a decision the message must be
-the operation's own card. Afterwards the card is shown again, so that a stale one heals.
+the operation's own card, or the Home tab, which nobody but Ferry can draw. Afterwards the card is shown again, so that a
+stale one heals.
 """
 
 from bot.slack import answer_cards, buttons, card_parts, dialogs, origins, parsing, replies, use_cases
@@ -47,7 +48,7 @@ class Clicks:
             return answer_cards.sentence_card(FORGOTTEN, by.words)
         if click.action is Action.DETAILS:
             return await self._open(dialogs.details_view(operation, by.words), by)
-        if not await self._is_its_card(operation, by.origin):
+        if not (by.origin.in_home or await self._is_its_card(operation, by.origin)):
             return await self._elsewhere(operation, by)
         if click.action is Action.REJECT and operation.outcome is migration.Outcome.OPEN:
             return await self._open(dialogs.reject_view(operation.id, operation.revision, by.words), by)

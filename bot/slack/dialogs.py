@@ -28,8 +28,7 @@ def details_view(operation: migration.Operation, words: Words) -> block_limits.B
         card_parts.section(operation_cards.asked_for(plan, words)),
         card_parts.fields(_facts(operation, words)),
     ]
-    if operation.reason:
-        blocks.append(card_parts.plain_section(words.plain("operation.reason", reason=operation.reason)))
+    blocks.append(operation_cards.reason(operation, words))
     blocks += _exact(words.live("details.exposure"), exposure_changes(plan.before, plan.after))
     if plan.clears:
         blocks += _exact(words.live("details.clears"), plan.clears[:MOST_OBJECTS])

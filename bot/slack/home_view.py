@@ -1,6 +1,6 @@
 """The Home tab of one person: what waits for them, what runs, every service. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from bot.slack import block_limits, buttons, card_parts, operation_cards, service_cards
@@ -9,7 +9,7 @@ from handlers import answers, messages
 from handlers.rules import migration
 
 Phase = migration.Phase
-MOST_OPERATIONS = 15  # of each list: two blocks at most for one, and a view has a hundred
+MOST_OPERATIONS = 10  # of each list: four blocks at most for one, and a view has a hundred
 
 
 def home(overview: answers.Overview, person: messages.Person, words: Words, *, at: datetime) -> block_limits.Block:
@@ -18,8 +18,8 @@ def home(overview: answers.Overview, person: messages.Person, words: Words, *, a
     waiting = [one for one in operations if needs(one, person)]
     running = [one for one in operations if one.phase in migration.RUNNING]
     blocks = [card_parts.header(words.plain("home.title")), *service_cards.overview_trouble(overview, words)]
-    blocks += _operations(words.plain("home.needs_you"), waiting, words, empty=words.plain("home.nothing_waits"))
-    blocks += _operations(words.plain("home.running"), running, words, empty=words.plain("home.nothing_runs"))
+    blocks += _operations("needs_you", waiting, words, show=_to_decide)
+    blocks += _operations("running", running, words, show=_to_look_at)
     blocks += [card_parts.header(words.plain("overview.title", count=len(overview.services)))]
     blocks += service_cards.service_lines(overview, words)
     again = card_parts.service_button(words.plain("button.refresh"), buttons.Action.REFRESH, buttons.ALL)
@@ -37,14 +37,36 @@ def needs(operation: migration.Operation, person: messages.Person) -> bool:
     return person.id not in (operation.requester, *(one.by for one in operation_cards.approved_by(operation)))
 
 
-def _operations(heading: str, operations: Sequence[migration.Operation], words: Words, *, empty: str) -> list[card_parts.Block]:
-    blocks = [card_parts.header(heading)]
+def _operations(
+    key: str,
+    operations: Sequence[migration.Operation],
+    words: Words,
+    *,
+    show: Callable[[migration.Operation, Words], list[card_parts.Block]],
+) -> list[card_parts.Block]:
+    """Under its heading; when there are none, a sentence says so."""
+    blocks = [card_parts.header(words.plain(f"home.heading_{key}"))]
     if not operations:
-        return [*blocks, card_parts.plain_section(empty)]
+        return [*blocks, card_parts.plain_section(words.plain(f"home.empty_{key}"))]
     for one in operations[:MOST_OPERATIONS]:
-        who = card_parts.person(one.requester, one.requester_shown)
-        line = words.live("home.operation", title=operation_cards.title(one, words), who=who, because=one.because)
-        blocks.append({**card_parts.section(line), "accessory": operation_cards.details_button(one, words)})
+        blocks += show(one, words)
     if len(operations) > MOST_OPERATIONS:
         blocks.append(card_parts.context(words.live("more", count=len(operations) - MOST_OPERATIONS)))
     return blocks
+
+
+def _to_decide(operation: migration.Operation, words: Words) -> list[card_parts.Block]:
+    """With the buttons of its card, and what whoever decides must know: the effect and the reason."""
+    blocks = [_line(operation, words), card_parts.section(operation_cards.asked_for(operation.plan, words))]
+    blocks.append(operation_cards.reason(operation, words))
+    return [*blocks, *card_parts.actions(operation_cards.offered(operation, words))]
+
+
+def _to_look_at(operation: migration.Operation, words: Words) -> list[card_parts.Block]:
+    return [{**_line(operation, words), "accessory": operation_cards.details_button(operation, words)}]
+
+
+def _line(operation: migration.Operation, words: Words) -> card_parts.Block:
+    who = card_parts.person(operation.requester, operation.requester_shown)
+    title = operation_cards.title(operation, words)
+    return card_parts.section(words.live("home.operation", title=title, who=who, because=operation.because))

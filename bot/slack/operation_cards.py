@@ -31,11 +31,9 @@ def operation_card(
         card_parts.fields(_fields(operation, words), _block_id(operation, "fields")),
         card_parts.section(asked_for(operation.plan, words), _block_id(operation, "effect")),
     ]
-    if operation.reason:
-        reason = words.plain("operation.reason", reason=operation.reason)
-        blocks.append(card_parts.plain_section(reason, _block_id(operation, "reason")))
+    blocks.append(reason(operation, words, _block_id(operation, "reason")))
     blocks.append(card_parts.section(_standing(operation, words, approvers_shown), _block_id(operation, "standing")))
-    blocks += card_parts.actions(_buttons(operation, words), _block_id(operation, "actions"))
+    blocks += card_parts.actions(offered(operation, words), _block_id(operation, "actions"))
     foot = words.live("operation.foot", operation=code(operation.id), revision=operation.revision)
     blocks.append(card_parts.context(foot, _block_id(operation, "foot")))
     if _moves_traffic(operation):
@@ -55,6 +53,12 @@ def title(operation: migration.Operation, words: Words) -> str:
 def asked_for(plan: migration.Plan, words: Words) -> Live:
     """The effect, named as what is asked for: a card stays when the request did not come through."""
     return words.live("operation.asked_for", effect=effect_words.effect(plan, words))
+
+
+def reason(operation: migration.Operation, words: Words, block_id: str = "") -> card_parts.Block:
+    """Whoever decides must see that none was given, too."""
+    given = words.plain("operation.reason", reason=operation.reason) if operation.reason else words.plain("operation.no_reason")
+    return card_parts.plain_section(given, block_id)
 
 
 def status(operation: migration.Operation, words: Words) -> str:
@@ -134,7 +138,8 @@ def _standing(operation: migration.Operation, words: Words, approvers_shown: str
     return words.live("operation.going_back", because=because)
 
 
-def _buttons(operation: migration.Operation, words: Words) -> list[card_parts.Block]:
+def offered(operation: migration.Operation, words: Words) -> list[card_parts.Block]:
+    """The buttons of what may be done now, wherever the operation is shown to be decided."""
     service, details = operation.plan.service, details_button(operation, words)
     if not is_open(operation):
         return [details, *(card_parts.hold_button(service, words) if effect_words.weight_left(operation) > 0 else [])]

@@ -83,7 +83,8 @@ class Reception:
             except buttons.ButtonError as error:
                 return await self._not_ours(str(error), origin)
             if isinstance(click, buttons.OperationClick):
-                by = await self._asking(origin, fresh=click.action is buttons.Action.APPROVE)
+                there = origins.moved(origin, self._channels[0]) if origin.in_home else origin  # as the tab was drawn
+                by = await self._asking(there, fresh=click.action is buttons.Action.APPROVE)
                 return await self._clicks.about_operation(click, by)
             if click.action is buttons.Action.REFRESH:
                 return None

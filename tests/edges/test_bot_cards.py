@@ -187,6 +187,13 @@ def test_an_approver_sees_what_else_changes() -> None:
     assert secret not in details
 
 
+@EVERY_LANGUAGE
+def test_a_reason_that_is_missing_is_seen_to_be_missing(say: words.Words) -> None:
+    of = replace(operation(Phase.PROPOSED, Kind.RELEASE), reason="")
+    for blocks in (card(of, say).blocks, dialogs.details_view(of, say)["blocks"]):
+        assert say.plain("operation.no_reason") in block_limits.texts_of(blocks)
+
+
 def test_a_strategy_is_named_with_the_one_it_replaces() -> None:
     of = operation(Phase.PROPOSED)
     after = builders.exposure(50, strategy=model.Strategy.HEADER, header=model.HeaderRule("X-Canary", ("yes",)))

@@ -207,10 +207,13 @@ async def test_approve_outside_a_thread_wants_a_name(socket: House) -> None:
     await heard(socket, messages.Approve)
 
 
-async def test_a_mistyped_mention_is_answered_in_its_thread_to_the_person_alone(house: House) -> None:
-    ts = await house.slack.driver.mention(people.U_ANN, "shift shop 101% because")
+@pytest.mark.parametrize("in_thread", [True, False])
+async def test_a_mistyped_mention_is_answered_where_it_was_said_to_the_person_alone(house: House, in_thread: bool) -> None:
+    """An answer for one person's eyes in a thread that does not exist would be seen by nobody."""
+    card = await asked_for(house)
+    ts = await house.slack.driver.mention(people.U_ANN, "shift shop 101% because", thread_ts=card.ts if in_thread else "")
     answer = await told(house, people.U_ANN, says="101%")
-    assert answer.thread_ts == ts
+    assert (answer.thread_ts or "") == (card.ts if in_thread else "")
     assert house.slack.driver.thread(people.C_MIGRATION, ts) == []
 
 
@@ -347,6 +350,23 @@ async def test_the_home_tab_shows_what_waits_and_its_buttons_work(house: House) 
     again = await house.slack.driver.wait_for(lambda: newer(house.slack.driver.home(people.U_BOB), home))
     await house.slack.driver.click(people.U_BOB, again, "ferry.hold")
     await house.slack.driver.wait_for(lambda: house.front.held)
+
+
+async def test_what_waits_is_decided_at_home_as_on_its_card(house: House) -> None:
+    await asked_for(house)
+    await house.slack.driver.open_home(people.U_BOB)
+    home = await house.slack.driver.wait_for(lambda: house.slack.driver.home(people.U_BOB))
+    await house.slack.driver.click(people.U_BOB, home, "ferry.approve")
+    approval = await heard(house, messages.Approve)
+    assert isinstance(approval, messages.Approve)
+    assert (approval.actor.approver, approval.revision) == (True, 1)
+    after = await house.slack.driver.wait_for(lambda: newer(house.slack.driver.home(people.U_BOB), home))
+    assert "ferry.approve" not in after.action_ids, "it waits for Bob no more"
+    await house.slack.driver.open_home(people.U_ANN)
+    hers = await house.slack.driver.wait_for(lambda: house.slack.driver.home(people.U_ANN))
+    await house.slack.driver.click(people.U_ANN, hers, "ferry.confirm")
+    await heard(house, messages.Confirm)
+    assert house.front.of.phase is migration.Phase.APPLYING
 
 
 def newer(now: records.View | None, before: records.View) -> records.View | None:

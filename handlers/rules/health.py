@@ -9,7 +9,8 @@ from dataclasses import dataclass, fields
 from k8s import model, proxy_report, views
 
 SHARE_SIGMAS = 3.29  # two-sided 99.9% of a binomial share
-SHARE_SLACK = 0.01  # requests begun before the change are logged after it
+SHARE_SLACK = 0.01
+LATE_REQUESTS = 10  # begun before the change and logged after it: of few requests they are a large share
 ERROR_SIGMAS = 2.33  # one-sided 99%: a naked ratio of few attempts says nothing
 LEAST_FAILURES = 3
 LEAST_ANSWERS = 30
@@ -91,7 +92,7 @@ def _traffic(report: proxy_report.ProxyReport, service: str) -> proxy_report.Tra
 
 
 def _allowed(share: float, total: int) -> float:
-    return SHARE_SIGMAS * math.sqrt(share * (1 - share) / total) + SHARE_SLACK
+    return SHARE_SIGMAS * math.sqrt(share * (1 - share) / total) + max(SHARE_SLACK, LATE_REQUESTS / total)
 
 
 def _errors(seen: proxy_report.Traffic, gates: model.Gates) -> str:

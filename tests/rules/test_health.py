@@ -53,6 +53,11 @@ def test_a_share_far_off_is_not_healthy() -> None:
     assert "25% was asked for" in verdict.sentence
 
 
+def test_a_handful_that_began_before_the_change_is_no_wrong_share() -> None:
+    assert isinstance(judged(ZERO, fleet(counted(75, 2), counted(80, 1)), weight=100), health.Healthy)
+    assert isinstance(judged(ZERO, fleet(counted(75, 20), counted(80, 20)), weight=100), health.Unhealthy)
+
+
 def test_a_share_is_not_judged_where_the_rules_choose_the_requests() -> None:
     assert isinstance(judged(ZERO, fleet(counted(100, 900), counted(100, 900)), judge_share=False), health.Healthy)
 

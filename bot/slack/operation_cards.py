@@ -13,6 +13,7 @@ ASK_TWICE_FROM = 50  # percent: from here on Approve asks whether it is meant
 WAITING = (Phase.PROPOSED, Phase.APPROVED)
 STEPS = (Phase.APPLYING, Phase.CONVERGING, Phase.VERIFYING)
 MOST_APPROVALS = 8
+TOO_FEW = "needed to judge"  # in every sentence of `health.TooFew`; an operation keeps nothing else of that verdict
 
 
 def operation_card(
@@ -65,7 +66,13 @@ def status(operation: migration.Operation, words: Words) -> str:
     """The sign and the word for where it stands."""
     if is_open(operation):
         return words.plain(f"phase.{operation.phase}")
-    return words.plain(f"outcome.{operation.outcome}")
+    return words.plain(f"outcome.{_end(operation)}")
+
+
+def _end(operation: migration.Operation) -> str:
+    """The outcome, or `not_judged`: it ended well, but too few requests came to say so of the new cluster."""
+    quiet = operation.outcome is migration.Outcome.DONE and operation.plan.kind is migration.Kind.RAISE
+    return "not_judged" if quiet and TOO_FEW in operation.because else str(operation.outcome)
 
 
 def is_open(operation: migration.Operation) -> bool:
@@ -121,7 +128,7 @@ def _standing(operation: migration.Operation, words: Words, approvers_shown: str
     because = foreign(operation.because, 500)
     if not is_open(operation):
         left = effect_words.weight_left(operation)
-        return words.live(f"ended.{operation.outcome}", because=because, weight=left)
+        return words.live(f"ended.{_end(operation)}", because=because, weight=left)
     asker = card_parts.person(operation.requester, operation.requester_shown)
     if operation.phase is Phase.PROPOSED:
         if operation.revision == 1 and approvers_shown:

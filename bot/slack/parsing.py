@@ -198,6 +198,15 @@ def _history(words: list[str]) -> History:
     return History(_only_service(words, "history"))
 
 
+def _list(words: list[str]) -> ListServices:
+    if words:
+        name = words[0].strip("\"'`*,").lower()
+        named = name != model.ALL_SERVICES and model.SERVICE_NAME.fullmatch(name)
+        attempt = f"/migrate status {name}" if named else EXAMPLES["list"]
+        raise UsageError("list shows every service and takes no word after it.", attempt)
+    return ListServices()
+
+
 def _confirm(words: list[str]) -> ConfirmAsked:
     return ConfirmAsked(_only_service(words, "confirm"))
 
@@ -285,7 +294,7 @@ def _no_more(make: Callable[[], Asked]) -> Callable[[list[str]], Asked]:
 VERBS: Mapping[str, Callable[[list[str]], Asked]] = {
     "help": _no_more(Help),
     "whoami": _no_more(WhoAmI),
-    "list": _no_more(ListServices),
+    "list": _list,
     "status": _status,
     "plan": _plan,
     "shift": _shift,

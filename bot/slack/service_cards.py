@@ -17,6 +17,9 @@ def status_card(status: answers.ServiceStatus, words: Words, *, take_back: str) 
     """One service. `take_back`: the kubectl line, shown while the new cluster gets anything."""
     facts = {"service": status.name, "phase": words.plain(f"service_phase.{status.phase}"), "weight": status.weight}
     blocks = [card_parts.header(words.plain("status.title", **facts)), card_parts.fields(_status_fields(status, words))]
+    if status.exposure:
+        hosts = {"old_host": status.exposure.old_host, "new_host": status.exposure.new_host}
+        blocks.append(card_parts.section(words.live("field.hosts", **hosts)))  # a field is too narrow for a whole host
     blocks += _holds(status.holds, words)
     blocks += _proxies(status, words)
     blocks += _sentences(words.live("status.firing"), status.firing, words)
@@ -111,11 +114,8 @@ def _status_fields(status: answers.ServiceStatus, words: Words) -> list[Live]:
         words.live("field.served", served=status.served),
         words.live("field.record", generation=status.generation, weight=status.weight, wish=status.wish),
     ]
-    if status.exposure:
-        hosts = {"old_host": status.exposure.old_host, "new_host": status.exposure.new_host}
-        shown.append(words.live("field.hosts", **hosts))
-        if status.exposure.strategy is not model.Strategy.WEIGHT:
-            shown.append(words.live("field.rule", rule=f"{status.exposure.strategy} {effect_words.rule(status.exposure)}"))
+    if status.exposure and status.exposure.strategy is not model.Strategy.WEIGHT:
+        shown.append(words.live("field.rule", rule=f"{status.exposure.strategy} {effect_words.rule(status.exposure)}"))
     if status.wished and not status.wished.enabled:
         shown.append(words.live("field.disabled"))
     return shown
@@ -172,18 +172,21 @@ def _status_buttons(status: answers.ServiceStatus, words: Words) -> list[card_pa
 
 
 def _service_line(line: answers.ServiceLine, words: Words) -> Live:
-    note = words.live("overview.steady")
+    note = words.live("overview.held", count=len(line.holds)) if line.holds else words.live("overview.steady")
     if line.operation:
-        plan = line.operation.plan
-        status = operation_cards.status(line.operation, words)
-        note = words.live("overview.operation", status=status, before=plan.from_weight, after=plan.after.weight)
-    elif line.holds:
-        note = words.live("overview.held", count=len(line.holds))
-    elif line.phase is not migration.Phase.STEADY:
+        note = Live(note + _under_way(line.operation, words))
+    elif not line.holds and line.phase is not migration.Phase.STEADY:
         note = words.live("overview.phase", phase=words.plain(f"service_phase.{line.phase}"))
     if line.wish != line.weight and not line.operation:
         note = Live(note + words.live("overview.wish", wish=line.wish))
     return words.live("overview.line", bar=card_parts.weight_bar(line.weight), service=line.name, weight=line.weight, note=note)
+
+
+def _under_way(operation: migration.Operation, words: Words) -> Live:
+    plan, status = operation.plan, operation_cards.status(operation, words)
+    if plan.kind is migration.Kind.RELEASE:
+        return words.live("overview.release", status=status)
+    return words.live("overview.operation", status=status, before=plan.from_weight, after=plan.after.weight)
 
 
 def _calm(line: answers.ServiceLine) -> tuple[bool, bool, str]:
@@ -192,24 +195,19 @@ def _calm(line: answers.ServiceLine) -> tuple[bool, bool, str]:
 
 
 def _past(one: answers.Past, words: Words) -> Live:
-    lines = [
-        words.live(
-            "history.line",
-            at=card_parts.date(one.at) if one.at else words.live("history.unknown_time"),
-            change=_weights(one, words),
-            who=card_parts.person(one.who, one.who),
-            sentence=foreign(one.sentence, 200),
-        ),
-        words.live(
-            "history.proof", generation=one.generation, hash=code(one.hash[:8] or "-"), operation=code(one.operation or "-")
-        ),
-    ]
+    at = card_parts.date(one.at) if one.at else words.live("history.unknown_time")
+    first = [words.live("history.line", at=at, change=_weights(one, words), who=card_parts.person(one.who, one.who))]
     if one.approved_by:
-        lines.append(words.live("history.approved", who=foreign(", ".join(one.approved_by))))
-    return joined(lines, " ")
+        first.append(words.live("history.approved", who=foreign(", ".join(one.approved_by))))
+    lines = [joined(first, " ")]
+    if one.sentence:
+        lines.append(words.live("history.said", sentence=foreign(one.sentence, 200)))
+    proof = {"generation": one.generation, "hash": code(one.hash[:8] or "-"), "operation": code(one.operation or "-")}
+    return joined([*lines, words.live("history.proof", **proof)])
 
 
 def _weights(one: answers.Past, words: Words) -> Live:
-    if one.before is None:
+    before = 0 if one.before is None and one.generation <= 1 else one.before  # before the first record everything goes to old
+    if before is None:
         return words.live("history.change_from_unknown", after=one.weight)
-    return words.live("history.change", before=one.before, after=one.weight)
+    return words.live("history.change", before=before, after=one.weight)

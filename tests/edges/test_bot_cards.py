@@ -13,10 +13,11 @@ from hypothesis import strategies as some
 from bot.slack import block_limits, buttons, card_parts, dialogs, effect_words, operation_cards, words
 from deploy.playground.slack import form_state
 from handlers import kubectl, messages
-from handlers.rules import effects, migration
+from handlers.rules import effects, health, migration
 from k8s import model
 from tests.edges import card_checks
 from tests.rules import builders
+from tests.rules import test_health as health_examples
 
 Phase = migration.Phase
 Outcome = migration.Outcome
@@ -185,6 +186,22 @@ def test_an_approver_sees_what_else_changes() -> None:
     assert "new_port: 443 → 8443" in details
     assert "override_hash: not set → set" in details
     assert secret not in details
+
+
+@EVERY_LANGUAGE
+def test_a_raise_that_nobody_could_judge_is_not_green(say: words.Words) -> None:
+    """The words of the rules tell it, so they are taken from the rules."""
+    quiet = health_examples.fleet(health_examples.counted(0, 0))
+    verdict = health.verdict(quiet, quiet, service="shop", weight=50, gates=model.Gates())
+    assert isinstance(verdict, health.TooFew)
+    judged = operation(Phase.VERIFYING, outcome=Outcome.DONE)
+    unjudged = replace(judged, because=f"2 of 2 proxies serve it; {verdict.sentence}")
+    assert "🟢" in card(judged, say).text
+    shown = card(unjudged, say)
+    card_checks.passes(shown)
+    assert "🟢" not in json.dumps(shown.blocks, ensure_ascii=False)
+    assert say.plain("outcome.not_judged") in shown.text
+    assert "🟢" in card(replace(operation(Phase.CONVERGING, Kind.LOWER, Outcome.DONE), because=verdict.sentence), say).text
 
 
 @EVERY_LANGUAGE

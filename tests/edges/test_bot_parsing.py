@@ -72,8 +72,19 @@ def test_a_strategy_stands_between_the_percentage_and_the_reason() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "attempt"),
+    [("list Shop", "/migrate status shop"), ("list all", "/migrate list"), ("list <!x>", "/migrate list")],
+)
+def test_a_name_after_list_is_what_status_is_for(text: str, attempt: str) -> None:
+    with pytest.raises(parsing.UsageError) as caught:
+        parsing.parse(text)
+    assert caught.value.attempt == attempt
+
+
+@pytest.mark.parametrize(
     ("text", "says"),
     [
+        ("list api-name01", "takes no word after it"),
         ("shift", "which service"),
         ("shift api-name01", "how much"),
         ("shift api-name01 25%", "why"),

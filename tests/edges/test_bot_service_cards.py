@@ -183,9 +183,31 @@ def test_history_is_in_order_and_capped(count: int, say: words.Words) -> None:
 
 
 def test_a_change_that_nobody_dated_is_shown_all_the_same() -> None:
-    said = texts(service_cards.history_card("shop", (past(1, at=None, before=None, approved_by=()),), ENGLISH).blocks)
-    assert "(time not known)" in said
-    assert "*→ 25%*" in said
+    said = texts(service_cards.history_card("shop", (past(2, at=None, before=None, approved_by=()),), ENGLISH).blocks)
+    assert "• *→ 25%* by <@U0ANN>, time not known\n" in said
+
+
+def test_the_past_says_from_where_by_whom_and_what_was_said_then() -> None:
+    said = texts(service_cards.history_card("shop", (past(1, before=None, at=None),), ENGLISH).blocks)
+    assert said.split("\n")[1:] == [
+        "• *0% → 25%* by <@U0ANN>, time not known (approved by Bob)",
+        "    When it was written: 0% → 25% confirmed",
+        "    Generation 1, record `aaaaaaaa`, `op-1`",
+    ]
+
+
+def test_the_list_shows_the_holds_also_while_something_waits() -> None:
+    release = builders.the(builders.in_phase(Phase.PROPOSED, kind=migration.Kind.RELEASE))
+    shift = builders.the(builders.in_phase(Phase.PROPOSED))
+    lines = (
+        line("a", operation=release, holds=("h1", "h2")),
+        line("b", operation=shift, holds=("h1",)),
+        line("c", holds=("h1",)),
+    )
+    said = texts(service_cards.overview_card(answers.Overview(lines, (), synced=True), ENGLISH).blocks).split("\n")
+    assert "▱▱▱▱▱ a 0% · 🔒 holds: 2 · 🟡 Approval needed: release" in said
+    assert "▱▱▱▱▱ b 0% · 🔒 holds: 1 · 🟡 Approval needed 25% → 50%" in said
+    assert "▱▱▱▱▱ c 0% · 🔒 holds: 1" in said
 
 
 @EVERY_LANGUAGE

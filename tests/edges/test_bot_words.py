@@ -111,8 +111,8 @@ def test_words_for_plain_text_carry_no_marks(locale: str) -> None:
     [
         ("phase", set(migration.Phase)),
         ("service_phase", set(migration.Phase)),
-        ("outcome", set(migration.Outcome) - {migration.Outcome.OPEN}),
-        ("ended", set(migration.Outcome) - {migration.Outcome.OPEN}),
+        ("outcome", (set(migration.Outcome) - {migration.Outcome.OPEN}) | {"not_judged"}),
+        ("ended", (set(migration.Outcome) - {migration.Outcome.OPEN}) | {"not_judged"}),
         ("kind", set(migration.Kind)),
         ("severity", set(messages.Severity)),
         ("help", set(parsing.VERBS)),

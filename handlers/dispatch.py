@@ -106,8 +106,9 @@ class Dispatcher:
     async def _decide(self, message: messages.Message) -> "_Told":
         for _ in range(_TRIES):
             loaded = await self._loader.load(message.service, message)
-            if loaded.overtaken is not None:
-                await self._void(loaded.overtaken)
+            if loaded.void is not None:
+                await self._void(loaded.void, loaded.why)
+                continue  # what is asked is about what is left
             decided = decide.decide(loaded.of, message, self._memory.saw(self._world.clock.now()))
             try:
                 done = await self._performer.perform(decided.effects)
@@ -184,11 +185,10 @@ class Dispatcher:
             report = await self._verifying.watched(watch.operation, progress)
         self.feed(report)
 
-    async def _void(self, operation: migration.Operation) -> None:
-        """Another change was recorded meanwhile: said on its card, once."""
+    async def _void(self, operation: migration.Operation, because: str) -> None:
+        """It counts no more: said on its card, once."""
         now = self._memory.saw(self._world.clock.now())
         of = migration.Migration(operation.plan.service, operation.phase, operation=operation)
-        because = "another change was recorded meanwhile; this one is void"
         closed = decision.closed(of, migration.Outcome.VOID, because, now=now)
         await self._performer.perform(closed.effects)
 

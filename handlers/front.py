@@ -139,10 +139,13 @@ class Front:
 
     async def hold(self, message: messages.PlaceHold) -> answers.Placed:
         """100% old, now, for one service or for all: written and pushed at once, whatever else is broken."""
-        view = self._world.cluster.view()
-        if view.synced and message.service not in (model.ALL_SERVICES, *view.services):
-            nobody = model.Hold(message.service, "none", reason=message.reason, by=message.actor.id)
+        view, why = self._world.cluster.view(), ""
+        if not message.actor.member:
+            why = f"{message.actor.shown} is no full member of the workspace that Ferry serves; ask one of its members"
+        elif view.synced and message.service not in (model.ALL_SERVICES, *view.services):
             why = f"no service is called {message.service}; `/migrate list` names them, `all` means every one"
+        if why:
+            nobody = model.Hold(message.service, "none", reason=message.reason, by=message.actor.id)
             return answers.Placed(nobody, written=False, pushes=(), seconds=0.0, trouble=why)
         return await asyncio.shield(self._tasks.start(self._lane.order(message), name=f"hold {message.service}"))
 
@@ -157,11 +160,11 @@ class Front:
         of = (await self._loader.load(service, asked)).of
         decided = decide.decide(of, asked, now)
         if of.plan_now is None:
-            return decided.refusal or self._unknown(service)
+            return decided.refusal or queries.unknown(self._world.cluster.view(), service)
         return answers.Preview(of.plan_now, decided.refusal)
 
     async def status(self, service: str) -> answers.ServiceStatus | None:
-        if service not in self.names():
+        if service not in self.names() and self._world.cluster.view().synced:
             return None
         return await queries.status(self._world, (await self._loader.load(service)).of)
 
@@ -191,12 +194,49 @@ class Front:
         return await self._loader.operation(service)
 
     async def _handled(self, message: messages.Message) -> answers.Answer:
-        if message.service not in self.names():
+        if message.service not in self.names() and not self._lowers_unseen(message):
             return await self._refused_unknown(message)
-        if isinstance(message, messages.Command) and not await self._first_time(message.id):
-            waiting = await self._loader.operation(message.service)
-            return answers.Answer("This was heard before and is not done twice.", None, waiting)
-        return await self._dispatcher.tell(message)
+        if not isinstance(message, messages.Command) or await self._first_time(message.id):
+            return await self._dispatcher.tell(message)
+        # Heard before, perhaps by a replica that failed over it: only what has left its mark is not done again.
+        if await self._has_worked(message):
+            return await self._heard_before(message)
+        answer = await self._dispatcher.tell(message)
+        if answer.refusal is not None and await self._has_worked(message):
+            return await self._heard_before(message)  # the other replica was at it in this very moment
+        return answer
+
+    def _lowers_unseen(self, message: messages.Message) -> bool:
+        """While nobody can look, what cannot be a raise needs no name that is known, and the store knows what waits."""
+        if self._world.cluster.view().synced:
+            return False
+        match message:
+            case messages.ProposeShift():
+                return message.target.weight == 0
+            case messages.ProposeRelease():
+                return False
+            case _:
+                return True
+
+    async def _has_worked(self, message: messages.Command) -> bool:
+        """Ids are derived and every step is kept in the operation: whoever looks sees what the message has done."""
+        match message:
+            case messages.ProposeShift() | messages.ProposeRelease():
+                return await self.operation(effects.operation_id(message.id)) is not None
+            case messages.Approve() | messages.Reject() | messages.Confirm():
+                known = await self.operation(message.operation)
+            case _:
+                return True
+        if known is None or known.outcome is not migration.Outcome.OPEN:
+            return known is not None
+        if isinstance(message, messages.Approve):
+            return any(approval.by == message.actor.id for approval in known.approvals)
+        return known.confirmed_at is not None
+
+    async def _heard_before(self, message: messages.Command) -> answers.Answer:
+        waiting = await self._loader.operation(message.service)
+        said = "This was heard before and is not done twice; its card says what came of it."
+        return answers.Answer(said, None, waiting)
 
     async def _first_time(self, message_id: str) -> bool:
         """Over all replicas; while the store is away, this one's memory (`_heard`) must do."""
@@ -206,7 +246,7 @@ class Front:
             return True
 
     async def _refused_unknown(self, message: messages.Message) -> answers.Answer:
-        refusal = self._unknown(message.service)
+        refusal = queries.unknown(self._world.cluster.view(), message.service)
         if isinstance(message, messages.Command):
             event = effects.AuditEvent(
                 kind=effects.EventKind.REFUSED,
@@ -218,11 +258,6 @@ class Front:
             )
             await speaking.spoken(self._world.audit.record(event))
         return answers.Answer(refusal.sentence, refusal)
-
-    def _unknown(self, service: str) -> refusals.Refusal:
-        synced = self._world.cluster.view().synced
-        why = f"migration.yaml names no service {service}." if synced else "The cluster has not been read completely yet."
-        return refusals.refuse(refusals.Reason.INVALID, service=service, why=why)
 
     def _feed(self, message: messages.Message) -> None:
         self._dispatcher.feed(message)

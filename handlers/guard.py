@@ -151,14 +151,17 @@ class Guard:
             self._tasks.start(self._listening.listen(), key="listen")
 
     async def _sweep(self) -> None:
-        """A few services each time: requests that another replica accepted, operations that nobody works on."""
+        """A few services each time: requests that another replica accepted, or that are lost, operations nobody works on."""
         names = sorted(self._world.cluster.view().services)
         for _ in range(min(_SWEPT, len(names))):
             self._next = (self._next + 1) % len(names)
             name = names[self._next]
-            operation = await self._loader.operation(name)
-            if operation is not None and operation.phase in migration.RUNNING:
-                self._resume_if_stalled(name, operation)
+            found = await self._loader.find(name)
+            if found.void is not None:
+                now = self._world.clock.now()
+                self._dispatcher.feed(messages.TimePassed(id=f"guard/void/{found.void.id}", at=now, service=name))
+            elif found.operation is not None and found.operation.phase in migration.RUNNING:
+                self._resume_if_stalled(name, found.operation)
 
     def _resume_if_stalled(self, service: str, operation: migration.Operation) -> None:
         """Longer without a step than any phase may last, and not in our hands: its replica is gone."""

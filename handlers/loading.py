@@ -9,21 +9,28 @@ from handlers import blockers, errors, messages, operation_document, outside, pl
 from handlers.rules import effects, migration
 from k8s import views
 
+_OPEN = migration.Outcome.OPEN
+_OVERTAKEN = "another change was recorded meanwhile; this one is void"
+_LOST = "the store of requests came back without it, and with it went what was said to it; ask again if it is still wanted"
 _RAISES = (messages.ProposeShift, messages.ProposeRelease, messages.Approve, messages.Confirm)
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """`overtaken`: an operation that was under way while another record was written; it is void."""
+    """`void`: an operation that was under way and counts no more; `why`: what became of it, a clause."""
 
     of: migration.Migration
-    overtaken: migration.Operation | None = None
+    void: migration.Operation | None = None
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class Found:
+    """`operation`: the open one. `void`, `why`: as in `Loaded`. `away`: why the store gave no answer; empty: it did."""
+
     operation: migration.Operation | None = None
-    overtaken: migration.Operation | None = None
+    void: migration.Operation | None = None
+    why: str = ""
     away: str = ""
 
 
@@ -42,7 +49,7 @@ class Loader:
 
     async def load(self, service: str, message: messages.Message | None = None) -> Loaded:
         """For this message. Only what may raise asks proxies and alerts; nothing here fails because a part is away."""
-        found = await self._find(service)
+        found = await self.find(service)
         last = await self._last(service, message, found)
         view = self._world.cluster.service(service)
         plan = planned.plan_for(message, view, found.operation) if message else None
@@ -69,20 +76,23 @@ class Loader:
                 trust=self._trust,
                 still_firing=against.still_firing,
                 last=last,
+                certain=self._world.cluster.view().synced and not (view.record_trouble or view.stale),
             ),
-            found.overtaken,
+            found.void,
+            found.why,
         )
 
     async def operation(self, service: str) -> migration.Operation | None:
         """The service's open operation, wherever it is known; memory follows."""
-        return (await self._find(service)).operation
+        return (await self.find(service)).operation
 
     def _ordered(self, view: views.ServiceView) -> tuple[str, ...]:
         """Holds that were ordered here and that neither the cluster shows nor a record ended."""
         ended = view.record.clears if view.record else ()
         return tuple(hold.id for hold in self._memory.ordered(view.name) if hold.id not in ended)
 
-    async def _find(self, service: str) -> _Found:
+    async def find(self, service: str) -> Found:
+        """What is under way, from all who know of it. For a request that waits memory counts only while the store agrees."""
         view = self._world.cluster.service(service)
         mine, noted, known = self._memory.open(service), signed(view), []
         stored, away = None, ""
@@ -99,16 +109,16 @@ class Loader:
         if noted is not None:
             known.append(noted)
         newest = self._newest(one for one in known if one is not None)
-        if mine is not None and mine.id not in newest:
-            self._memory.forget_open(service)  # the store came back without it: what was approved there is void
         for one in newest.values():
             self._memory.keep(one)
         await self._dropped(stored, newest)
-        candidates = [one for one in newest.values() if one.outcome is migration.Outcome.OPEN]
+        candidates = [one for one in newest.values() if one.outcome is _OPEN]
         operation = max(candidates, key=lambda one: (one.phase in migration.RUNNING, one.requested_at), default=None)
         if operation is not None and overtaken(operation, view):
-            return _Found(None, operation, away)
-        return _Found(operation, None, away)
+            return Found(None, operation, _OVERTAKEN, away)
+        if mine is not None and mine.id not in newest:
+            return Found(operation, mine, _LOST, away)
+        return Found(operation, away=away)
 
     async def _dropped(self, stored: migration.Operation | None, newest: Mapping[str, migration.Operation]) -> None:
         """The store missed that it was decided (it was away then, or came back old): it would block the next request."""
@@ -127,7 +137,7 @@ class Loader:
             newest[one.id] = max(forms, key=lambda form: form.revision)
         return newest
 
-    async def _last(self, service: str, message: messages.Message | None, found: _Found) -> migration.Operation | None:
+    async def _last(self, service: str, message: messages.Message | None, found: Found) -> migration.Operation | None:
         """The decided operation that a late click is about, or the newest one."""
         match message:
             case messages.Approve() | messages.Reject() | messages.Confirm():

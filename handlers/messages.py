@@ -159,7 +159,7 @@ class NotVerified(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldsStand(Message):
-    """The cluster, an agent or the short lane says that these holds stand for the service (ids). They void whatever runs."""
+    """The cluster, an agent or the short lane says that these holds stand for the service. They void whatever runs."""
 
     holds: tuple[model.Hold, ...]
 

@@ -40,8 +40,7 @@ def target(
     one = view.services.get(service)
     wished = one.wished if one else None
     if one is None or wished is None:
-        why = f"migration.yaml does not name {service}." if view.synced else "The cluster has not been read completely yet."
-        return refusals.refuse(refusals.Reason.INVALID, service=service, why=why)
+        return unknown(view, service)
     in_force = one.record.exposure if one.record else None
     try:
         asked = wished.exposure.at(weight)
@@ -58,6 +57,14 @@ def target(
     if strategy is None and in_force is not None and weight <= in_force.weight and not exposure.at_most(asked, in_force):
         return in_force.at(weight)
     return asked
+
+
+def unknown(view: views.ClusterView, service: str) -> refusals.Refusal:
+    """There is no such service, or nobody can look."""
+    if not view.synced:
+        why = "; ".join(sentence.rstrip(".") for sentence in view.whole) or "the API server has not answered yet"
+        return refusals.refuse(refusals.Reason.UNREAD, service=service, why=why)
+    return refusals.refuse(refusals.Reason.INVALID, service=service, why=f"migration.yaml names no service {service}.")
 
 
 def overview(

@@ -44,9 +44,6 @@ class Remembered:
         while len(self._decided) > _KEPT:
             self._decided.popitem(last=False)
 
-    def forget_open(self, service: str) -> None:
-        self._open.pop(service, None)
-
     def open(self, service: str) -> migration.Operation | None:
         return self._open.get(service)
 

@@ -114,7 +114,7 @@ class Card:
 class Operation:
     """One plan's life. `revision` grows by every change; buttons carry it, the store compares it.
 
-    `timeline`: (when, sentence) of everything that happened, the thread's content. `progress`: the newest sentence.
+    `timeline`: (when, sentence) of everything that happened, the thread's content; `because`: the newest sentence.
     """
 
     id: str
@@ -132,7 +132,7 @@ class Operation:
     confirmed_at: datetime | None = None
     generation: int = 0  # of the record this operation wrote; 0: not yet
     outcome: Outcome = Outcome.OPEN
-    because: str = ""  # the sentence that goes with the outcome or the progress
+    because: str = ""
     rejected_by: str = ""
     card: Card = field(default_factory=Card)
     revision: int = 1
@@ -182,6 +182,7 @@ class Migration:
     trust: Trust = field(default_factory=Trust)
     still_firing: tuple[str, ...] = ()  # those of `holds` whose cause still fires: they cannot be released
     last: Operation | None = None  # the newest decided operation: late clicks are answered from it
+    certain: bool = True  # False: the cluster or the record cannot be read, so `exposure` may not be what proxies serve
 
     @property
     def weight(self) -> int:

@@ -16,7 +16,7 @@ def propose_shift(of: migration.Migration, message: messages.ProposeShift, now: 
         return decision.refused(of, refusals.refuse(Reason.INVALID, service=of.service, why=why))
     if outsider := approvals.outsider_refused(of, message.actor):
         return decision.refused(of, outsider)
-    if planning.changes_nothing(plan):
+    if of.certain and planning.changes_nothing(plan):
         return decision.refused(of, refusals.refuse(Reason.NO_CHANGE, service=of.service, weight=plan.after.weight))
     if plan.kind is migration.Kind.LOWER:
         return _start(of, message, plan, now, migration.Phase.APPROVED)

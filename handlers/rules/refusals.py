@@ -10,6 +10,7 @@ from enum import StrEnum
 
 class Reason(StrEnum):
     INVALID = "invalid"
+    UNREAD = "cluster_unread"
     RUNS = "operation_runs"
     WAITS = "operation_waits"
     OWN_REQUEST = "own_request"
@@ -58,6 +59,11 @@ WORDS: Mapping[Reason, tuple[str, str, str]] = {
         "Nothing was planned for {service}.",
         "{why}",
         "Correct it and ask again; `/migrate list` names the services and `/migrate help` the commands.",
+    ),
+    Reason.UNREAD: (
+        "Nothing was planned for {service}.",
+        "The cluster cannot be read completely, so nobody can say what is in force: {why}.",
+        "Ask again when `/migrate list` says that it can be read; `/migrate rollback {service}` works meanwhile.",
     ),
     Reason.RUNS: (
         "This was not started for {service}.",

@@ -49,6 +49,7 @@ class Pending:
     def __init__(self, stir: Stir) -> None:
         self.stir = stir
         self.away = False
+        self.faults = 0  # so many times it breaks in a way that nobody thought of
         self.loses_answers = False  # it does what it is asked, and goes away before it says so
         self.open: dict[str, migration.Operation] = {}
         self.known: dict[str, migration.Operation] = {}
@@ -59,6 +60,9 @@ class Pending:
 
     async def load(self, service: str) -> migration.Operation | None:
         self._reach()
+        if self.faults:
+            self.faults -= 1
+            raise RuntimeError("a mistake of ours")
         return self.open.get(service)
 
     async def find(self, operation_id: str) -> migration.Operation | None:

@@ -110,7 +110,7 @@ async def test_a_message_delivered_twice_does_one_thing(world: World) -> None:
     await world.closed(await _open(first))
     await world.restart()
     again = await world.front.handle(confirmation)  # another process has no memory of the answer
-    assert again.sentence == "This was heard before and is not done twice."
+    assert "heard before and is not done twice" in again.sentence
     assert [one.weight for one in await world.front.history("shop")] == [5]
     assert world.audit.kinds().count("confirmed") == 1
 

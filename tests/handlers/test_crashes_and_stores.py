@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 
 from deploy.playground.kubernetes.faults import Match
-from handlers import outside
+from handlers import messages, outside
 from handlers.rules import migration, refusals
 from tests.handlers.test_taking_back import PATIENT
-from tests.handlers.world import World
+from tests.handlers.world import BOB, World
 
 Reason = refusals.Reason
 Outcome = migration.Outcome
@@ -168,8 +168,31 @@ async def test_a_store_that_came_back_empty_voids_what_waited(world: World) -> N
     world.pending.known.clear()
     answer = await world.confirm(operation)
     assert answer.refusal is not None
-    assert answer.refusal.reason is Reason.UNKNOWN_OPERATION
+    assert (answer.refusal.reason, "store of requests came back without it" in answer.sentence) == (Reason.DECIDED, True)
+    assert (await world.closed(operation)).outcome is Outcome.VOID
     assert world.record() is None
+
+
+async def test_a_request_that_the_store_lost_is_void_on_its_card_without_a_click(world: World) -> None:
+    operation = await world.approved(5)
+    world.pending.open.clear()
+    world.pending.known.clear()
+    assert (await world.closed(operation)).outcome is Outcome.VOID
+    assert await world.front.waiting("shop") is None
+    assert (await world.raised(5)).outcome is Outcome.DONE
+
+
+async def test_what_was_rejected_stays_rejected_when_the_store_comes_back_old(world: World) -> None:
+    operation = await world.approved(5)
+    old = dict(world.pending.open), dict(world.pending.known)
+    rejection = messages.Reject(id="no", at=world.clock.now(), service="shop", actor=BOB, operation=operation.id)
+    assert (await world.front.handle(rejection)).refusal is None
+    world.pending.open, world.pending.known = old
+    answer = await world.confirm(operation)
+    assert answer.refusal is not None
+    assert (answer.refusal.reason, "rejected" in answer.sentence) == (Reason.DECIDED, True)
+    assert (world.record(), await world.front.waiting("shop")) == (None, None)
+    assert (await world.raised(10)).plan.after.weight == 10
 
 
 async def test_a_store_that_came_back_old_repeats_nothing(world: World) -> None:

@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+import pytest
 import pytest_asyncio
 
 from handlers import messages
 from handlers.front import Front
 from handlers.rules import migration
+from k8s import model
 from tests.handlers.world import BOB, World
 
 Outcome = migration.Outcome
@@ -96,3 +98,39 @@ async def test_while_the_store_is_away_each_replica_calls(world: World, other: F
     world.pending.away = True
     await asyncio.gather(world.front.alerts([world.alert()]), other.alerts([world.alert()]))
     await world.until(lambda: len(world.chat.pages) == 2)
+
+
+async def test_what_failed_over_a_mistake_is_done_when_it_is_delivered_again_and_then_once(world: World, other: Front) -> None:
+    operation = await world.approved(5)
+    await world.front.stop()  # nobody else meets the fault
+    await other.stop()
+    first, second = world.new_front(), world.new_front()
+    confirmation = world.confirmation(operation)
+    world.pending.faults = 1
+    with pytest.raises(RuntimeError, match="a mistake of ours"):
+        await first.handle(confirmation)
+    done = await second.handle(confirmation)
+    assert done.refusal is None
+    assert (await world.closed(operation)).outcome is Outcome.DONE
+    again = await first.handle(confirmation)
+    assert (again.refusal, "heard before" in again.sentence) == (None, True)
+    assert [one.weight for one in await second.history("shop")] == [5]
+    await first.stop()
+    await second.stop()
+
+
+async def test_a_request_delivered_to_both_at_once_is_one_operation(world: World, other: Front) -> None:
+    target = world.front.target("shop", 5)
+    assert isinstance(target, model.Exposure)
+    asked = messages.ProposeShift(id="both", at=world.clock.now(), service="shop", actor=BOB, target=target)
+    answers = await asyncio.gather(world.front.handle(asked), other.handle(asked))
+    assert [answer.refusal for answer in answers] == [None, None]
+    assert len(world.pending.known) == 1
+    rejection = messages.Reject(
+        id="r", at=world.clock.now(), service="shop", actor=BOB, operation=next(iter(world.pending.known))
+    )
+    await other.handle(rejection)
+    await world.restart()
+    again = await world.front.handle(asked)  # closed by now, and not begun once more
+    assert "heard before" in again.sentence
+    assert world.pending.open == {}

@@ -210,3 +210,11 @@ def test_a_change_of_rules_counts_as_a_step_from_nothing() -> None:
     refusal = approvals.forbids_raise(of, plan)
     assert refusal is not None
     assert refusal.reason is refusals.Reason.STEP_TOO_LARGE
+
+
+def test_nobody_is_told_that_it_is_at_0_already_while_nobody_can_look() -> None:
+    plan = planning.plan(builders.view(builders.exposure(0)), target=builders.exposure(0))
+    for certain in (True, False):
+        resting = builders.at(0, plan_now=plan, certain=certain)
+        answer = decide.decide(resting, builders.shift(builders.exposure(0)), NOON)
+        assert (answer.refusal is not None) is certain

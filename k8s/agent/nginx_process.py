@@ -41,9 +41,12 @@ class NginxProcess:
 
     async def apply(self, rendered: nginx.Rendered, *, limit: float = 10.0) -> Outcome:
         """Test, swap, reload, verify. On any failure the last good config is back on disk and keeps serving."""
-        fresh = self._config.with_suffix(".candidate")
+        fresh, last_good = self._config.with_suffix(".candidate"), self._config.with_suffix(".last")
         try:
             fresh.write_text(rendered.text)
+            last_good.unlink(missing_ok=True)
+            if self._config.exists():
+                last_good.hardlink_to(self._config)
         except OSError as error:
             return Outcome(
                 await self.served(), f"the new nginx config could not be written ({error.strerror}); the last good one stays"
@@ -51,14 +54,13 @@ class NginxProcess:
         if complaint := await self._test(fresh):
             sentence = f"nginx refuses the new config ({complaint}); the last good one stays"
             return Outcome(await self.served(), sentence, refused=True)
-        last_good = self._config.read_text() if self._config.exists() else None
         fresh.replace(self._config)
         self.reload()
         served = await self._wait_for(rendered.generation, limit=limit)
         if served == rendered.generation:
             return Outcome(served)
-        if last_good is not None:
-            self._config.write_text(last_good)
+        if last_good.exists():
+            last_good.replace(self._config)
         return Outcome(
             served,
             f"nginx was reloaded but serves {served or 'nothing'} instead of {rendered.generation}; last good config restored",

@@ -123,6 +123,11 @@ class Peers:
         self._resolver = resolver
         self.heard: dict[str, Told] = {}  # the last answers, by address
 
+    @property
+    def trouble(self) -> list[str]:
+        """Why the others cannot be found, in sentences."""
+        return self._resolver.trouble
+
     async def ask(self) -> list[Told]:
         """Everybody who answers now, in parallel. Never raises; without a name there are no peers."""
         if not self._name:

@@ -8,7 +8,7 @@ from typing import Any
 import prometheus_client
 from aiohttp import web
 
-from k8s import client, cluster_watch, nginx, proxy_report, report_document, views, wish_document, wish_edit
+from k8s import client, cluster_watch, nginx, proxy_report, report_document, views, wish, wish_document, wish_edit
 from k8s.agent import (
     access_log,
     endpoints,
@@ -46,10 +46,11 @@ class Agent:
         )
         status = f"127.0.0.1:{chosen.status_port}"
         self._nginx = nginx_process.NginxProcess(binary=chosen.nginx, run=chosen.run, status_url=f"http://{status}/generation")
+        resolver = resolving.Resolver(chosen.resolver)
         self.structure = structure.Structure(
             config=_proxy_config(chosen, status=status, nginx_version=nginx_version),
             process=self._nginx,
-            resolver=resolving.Resolver(chosen.resolver),
+            resolver=resolver,
             served=self.serving,
             kept=last_good.LastGood(chosen.state),
         )
@@ -57,7 +58,7 @@ class Agent:
         self._log = access_log.AccessLog(
             chosen.run, count=self._count, reopen=self._nginx.reopen_logs, largest=chosen.largest_log
         )
-        self._probes = probe.Probes(resolving.Resolver(chosen.resolver), ca_folder=chosen.ca_folder, default_ca=chosen.default_ca)
+        self._probes = probe.Probes(resolver, ca_folder=chosen.ca_folder, default_ca=chosen.default_ca)
         self._peers = peers.Peers(
             chosen.peers,
             port=chosen.port,
@@ -70,8 +71,8 @@ class Agent:
 
     def report(self) -> proxy_report.ProxyReport:
         """What the bot reads from `/status`."""
-        trouble = [*self._cluster.view().trouble, self.structure.trouble, *self.serving.trouble.values()]
-        trouble += [self._keys.trouble, self._log.trouble]
+        trouble = [*self._cluster.view().trouble, *self.structure.trouble, *self.serving.trouble.values()]
+        trouble += [*self._peers.trouble, self._keys.trouble, self._log.trouble]
         reports = self.serving.reports(self.tallies.traffic)
         return proxy_report.ProxyReport(
             pod=self._chosen.pod,
@@ -98,9 +99,7 @@ class Agent:
         """
         if self._stopping:
             return "the agent is stopping"
-        if not self.structure.generation:
-            return self.structure.trouble or "nginx serves no configuration of ours yet: the cluster was not read"
-        return ""
+        return self.structure.unready
 
     async def run(self, stop: asyncio.Event) -> None:
         runner = web.AppRunner(self._application(), access_log=None)
@@ -180,7 +179,8 @@ class Agent:
             view = self._cluster.view()
             if self.serving.trouble:
                 self.serving.look(view)  # what could not be moved or written before is tried again
-            await self.structure.follow({name: one.wished for name, one in view.services.items() if one.wished is not None})
+            wished = {name: one.wished for name, one in view.services.items() if one.wished is not None}
+            await self.structure.follow(wished, refused=_refused(view))
             self._probes.follow(self._targets(view))
             await asyncio.sleep(self._chosen.reload_spacing)
             with contextlib.suppress(TimeoutError):
@@ -210,6 +210,11 @@ class Agent:
     async def _ask_peers(self) -> None:
         for told in await self._peers.ask():
             self.serving.meet(told.services, told.for_all, told.orders)
+
+
+def _refused(view: views.ClusterView) -> str:
+    """Why `migration.yaml` cannot be read; empty when it can, or is not there."""
+    return next((sentence for sentence in view.trouble if sentence.startswith(f"{wish.DOCUMENT} is refused")), "")
 
 
 def _proxy_config(chosen: settings.AgentSettings, *, status: str, nginx_version: tuple[int, int, int]) -> nginx.ProxyConfig:

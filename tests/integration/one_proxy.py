@@ -24,9 +24,21 @@ TOKEN = "an-agent-token"
 
 
 def document(weight: int, new_port: int, old_port: int, *, extra: str = "") -> str:
+    return "services:\n" + entry(weight, new_port, old_port) + extra
+
+
+def entry(
+    weight: int,
+    new_port: int,
+    old_port: int,
+    *,
+    name: str = "api",
+    old_host: str = OLD_HOST,
+    backend: str = "app.team.svc.cluster.local",
+) -> str:
     return (
-        f"services:\n  - name: api\n    old_host: {OLD_HOST}\n    new_host: {NEW_HOST}\n    new_port: {new_port}\n"
-        f"    old_backend: app.team.svc.cluster.local:{old_port}\n    migration_percentage: {weight}  # by hand\n{extra}"
+        f"  - name: {name}\n    old_host: {old_host}\n    new_host: {NEW_HOST}\n    new_port: {new_port}\n"
+        f"    old_backend: {backend}:{old_port}\n    migration_percentage: {weight}  # by hand\n"
     )
 
 
@@ -53,6 +65,13 @@ class OneProxy:
         self.stack: list[Any] = [self.cluster, self.new, self.old, self.dns]
 
     async def start(self) -> None:
+        await self.start_world()
+        await self.apply(document(0, self.new.port, self.old.port))
+        await self.start_agent()
+        await self.begin()
+
+    async def start_world(self) -> None:
+        """Everything but the wish and the proxy itself."""
         for part in self.stack:
             await part.start()
         self.dns.put(NEW_HOST, [self.new.address])
@@ -61,12 +80,9 @@ class OneProxy:
         self.book = records.RecordBook(self.api, NAMESPACE, self.signer)
         namespaces = client.Resource("namespaces")
         await self.api.create(namespaces, "", {"metadata": {"name": NAMESPACE}})
-        await self.apply(document(0, self.new.port, self.old.port))
         for name, text in {"token": self.cluster.admin_token, "namespace": NAMESPACE}.items():
             (self.folder / name).write_text(text)
         await self.prepare()
-        await self.start_agent()
-        await self.begin()
 
     async def prepare(self) -> None:
         (self.folder / "keys").mkdir()
@@ -232,6 +248,12 @@ class OneProxy:
             aiohttp.ClientSession(headers={"Authorization": f"Bearer {token}"}) as session,
             session.post(self.agent_url("/hold"), json={"service": service, "id": hold_id, **words}) as answer,
         ):
+            return answer.status
+
+    async def asked(self, host: str, path: str = "/x") -> int:
+        """The status that one request for this host gets."""
+        url = f"http://{self.address}:{self.ports['proxy']}{path}"
+        async with aiohttp.ClientSession() as session, session.get(url, headers={"Host": host}) as answer:
             return answer.status
 
     async def served(self, count: int) -> int:

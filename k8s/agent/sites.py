@@ -1,0 +1,118 @@
+"""Which site nginx is to have for each service. Pure: entries, signed exposures and known addresses in; sites and sentences out.
+
+The way to the old cluster is never given up: a service that `migration.yaml` does not name any more keeps its last known entry,
+and a backend that was never resolved is replaced by the one that was served before.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from k8s import model, nginx
+
+Known = Callable[[str, int], tuple[str, ...]]  # host, port -> IP:port as last resolved
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`sites` by service. `reachable`: those whose old cluster has an address; `unreachable`: a sentence for each of the others.
+    `whole`: those of which every address is known, so that raises may rely on them. `trouble`: what is not as the document says.
+    """
+
+    sites: Mapping[str, nginx.Site]
+    reachable: frozenset[str]
+    unreachable: tuple[str, ...]
+    whole: frozenset[str]
+    trouble: tuple[str, ...]
+
+
+def plan(
+    wished: Mapping[str, model.Service],
+    *,
+    before: Mapping[str, model.Service],
+    signed: Mapping[str, model.Exposure],
+    known: Known,
+    refused: bool = False,
+) -> Plan:
+    """`before`: the entries that were served before, of all services. `signed`: the exposures of records; without one, the
+    entry's own is used, and nothing is allowed to reach it. `refused`: the document cannot be read, so that it may still name
+    what it seems not to.
+    """
+    sites: dict[str, nginx.Site] = {}
+    trouble: list[str] = []
+    hosts: dict[str, str] = {}
+    for name in sorted({*wished, *before}, key=lambda one: (one not in wished, one not in signed, one)):
+        entry = wished.get(name) or before[name]
+        exposure = signed.get(name, entry.exposure).at(0)  # weights are not structure
+        if (other := hosts.setdefault(exposure.old_host, name)) != name:
+            if name in wished:
+                trouble.append(f"{name} is left out: its host {exposure.old_host} is {other}'s; give one of them another host")
+            continue  # not named any more, and its host has another name now: it was renamed
+        if name not in wished and not refused:
+            trouble.append(_not_named(name, entry))
+        serving = entry
+        if not _reaches_old(entry, known) and name in before and _reaches_old(before[name], known):
+            serving = before[name]
+            trouble.append(
+                f"{name}: {_unknown_old(entry, known)} has no known address; its requests go to {serving.old_backend} as before"
+            )
+        sites[name] = _site(serving, exposure, known)
+    reachable = frozenset(name for name, site in sites.items() if site.old_addresses and all(site.path_addresses))
+    return Plan(
+        sites=sites,
+        reachable=reachable,
+        unreachable=tuple(_unreachable(sites[name].service, known) for name in sorted(sites.keys() - reachable)),
+        whole=frozenset(name for name in reachable if sites[name].new_addresses),
+        trouble=(*trouble, *_nowhere(signed, sites)),
+    )
+
+
+def hosts_of(service: model.Service) -> set[str]:
+    """Every name that must be resolved for this entry by itself."""
+    return {service.old_backend.host, service.exposure.new_host, *(one.backend.host for one in service.paths)}
+
+
+def _not_named(name: str, entry: model.Service) -> str:
+    return (
+        f"migration.yaml does not name {name} any more: its host is still served by the last known entry (old cluster:"
+        f" {entry.old_backend}); put its entry back, or restart the proxies when nobody uses the host any more"
+    )
+
+
+def _nowhere(signed: Mapping[str, model.Exposure], sites: Mapping[str, nginx.Site]) -> list[str]:
+    """Those with a record that are neither named, nor known from before, nor renamed."""
+    hosts = {site.exposure.old_host for site in sites.values()}
+    return [
+        f"{name} has a record, but migration.yaml does not name it and this proxy never knew its old cluster: its host"
+        f" {signed[name].old_host} is refused; put its entry back"
+        for name in sorted(signed.keys() - sites.keys())
+        if signed[name].old_host not in hosts
+    ]
+
+
+def _unreachable(service: model.Service, known: Known) -> str:
+    return (
+        f"{service.name}: {_unknown_old(service, known)} has no known address: its requests cannot be answered, nothing of it"
+        " is raised; correct old_backend or paths in migration.yaml, or look at the cluster's DNS"
+    )
+
+
+def _old_backends(service: model.Service) -> list[model.Backend]:
+    return [service.old_backend, *(one.backend for one in service.paths)]
+
+
+def _reaches_old(service: model.Service, known: Known) -> bool:
+    return all(known(one.host, one.port) for one in _old_backends(service))
+
+
+def _unknown_old(service: model.Service, known: Known) -> str:
+    return ", ".join(dict.fromkeys(one.host for one in _old_backends(service) if not known(one.host, one.port)))
+
+
+def _site(service: model.Service, exposure: model.Exposure, known: Known) -> nginx.Site:
+    return nginx.Site(
+        service=service,
+        exposure=exposure,
+        old_addresses=known(service.old_backend.host, service.old_backend.port),
+        new_addresses=known(exposure.new_host, exposure.new_port),
+        path_addresses=tuple(known(one.backend.host, one.backend.port) for one in service.paths),
+    )

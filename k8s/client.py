@@ -254,8 +254,17 @@ def _query(**given: str) -> dict[str, str]:
 
 
 def _unreachable(what: str, error: Exception, limit: float) -> errors.Unreachable:
-    why = f"no answer within {limit:g} s" if isinstance(error, TimeoutError) else f"{type(error).__name__}: {error}"
-    return errors.Unreachable(f"{what}: {_short(why)}; what was sent may or may not have happened, read before writing again")
+    why = f"no answer within {limit:g} s" if isinstance(error, TimeoutError) else _told(error)
+    reads = what.startswith(("GET ", "watch "))
+    unsure = "" if reads else "; what was sent may or may not have happened, read before writing again"
+    return errors.Unreachable(f"{what}: {_short(why)}{unsure}")
+
+
+def _told(error: Exception) -> str:
+    """aiohttp's own words for a connection that cannot be made show the address of an object in memory."""
+    if isinstance(error, aiohttp.ClientConnectorError) and not isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return f"no connection to {error.host}:{error.port} ({error.os_error.strerror or error.os_error})"
+    return f"{type(error).__name__}: {error}"
 
 
 async def _refusal(what: str, response: aiohttp.ClientResponse) -> errors.ClusterError:

@@ -104,20 +104,30 @@ def placed_card(
     blocks = [card_parts.header(title), card_parts.section(joined(lines))]
     if hold.reason:
         blocks.append(card_parts.plain_section(words.plain("operation.reason", reason=hold.reason)))
-    release = f"/migrate safe-mode off {hold.service}"
-    blocks.append(card_parts.context(words.live("placed.next", id=code(hold.id, 100), command=code(release, 100))))
+    command = _release(hold.service, words)
+    blocks.append(card_parts.context(words.live("placed.next", id=code(hold.id, 100), command=command)))
     again = card_parts.service_button(words.plain("button.status"), Action.STATUS, hold.service)
     blocks += card_parts.actions([*([] if placed.safe else card_parts.hold_button(hold.service, words)), *again])
     return card_parts.Shown(foreign(title), [*blocks, *card_parts.take_back_line(take_back, words)])
 
 
-def page_card(service: str, text: str, words: Words, *, mention: str = "", take_back: str = "") -> card_parts.Shown:
-    """Somebody must act now. `mention`: `<!subteam^S…>` or `<@U…>` from settings. `service` may be empty or `all`."""
+def page_card(
+    service: str, text: str, words: Words, *, mention: str = "", take_back: str = "", held: bool = False
+) -> card_parts.Shown:
+    """Somebody must act now. `mention`: `<!subteam^S…>` or `<@U…>` from settings. `service` may be empty or `all`.
+
+    `held`: everything goes to the old cluster already, so there is nothing to take back, and something to release.
+    """
     shown = sentence(text, 1_500)
     title = words.plain("page.title", service=service) if service else words.plain("page.title_all")
     told = joined([card_parts.mentions(mention), shown], " ") if mention else shown
-    blocks = [card_parts.header(title), card_parts.section(told), *_service_actions(service, words)]
-    return card_parts.Shown(words.live("page.text", sentence=shown), [*blocks, *card_parts.take_back_line(take_back, words)])
+    blocks = [card_parts.header(title), card_parts.section(told)]
+    if held and service:
+        blocks.append(card_parts.context(words.live("page.next", command=_release(service, words))))
+        blocks += card_parts.actions(card_parts.service_button(words.plain("button.status"), Action.STATUS, service))
+    else:
+        blocks += [*_service_actions(service, words), *card_parts.take_back_line(take_back, words)]
+    return card_parts.Shown(words.live("page.text", sentence=shown), blocks)
 
 
 def alert_card(alert: messages.Alert, words: Words, *, take_back: str = "") -> card_parts.Shown:
@@ -143,6 +153,10 @@ def _service_actions(service: str, words: Words) -> list[card_parts.Block]:
         return []
     again = card_parts.service_button(words.plain("button.status"), Action.STATUS, service)
     return card_parts.actions([*card_parts.hold_button(service, words), *again])
+
+
+def _release(service: str, words: Words) -> Live:
+    return code(f"/migrate safe-mode off {service} {words.plain('preview.reason')}", 120)
 
 
 def _channel(channel: str) -> Live:

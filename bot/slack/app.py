@@ -45,9 +45,9 @@ def open_poster(
         line = kubectl.hold_line(namespace, operation.plan.service)
         return operation_cards.operation_card(operation, words, take_back=line, approvers_shown=approvers)
 
-    def called(service: str, sentence: str) -> Any:
+    def called(service: str, sentence: str, held: bool) -> Any:
         line = kubectl.hold_line(namespace, service) if service else ""
-        return answer_cards.page_card(service, sentence, words, mention=page, take_back=line)
+        return answer_cards.page_card(service, sentence, words, mention=page, take_back=line, held=held)
 
     def rang(alert: messages.Alert) -> Any:
         line = kubectl.hold_line(namespace, alert.service) if alert.service else ""

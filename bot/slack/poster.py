@@ -32,7 +32,7 @@ class Poster:
         *,
         channels: Sequence[str],
         draw_card: card_writer.Draw,
-        draw_page: Callable[[str, str], card_parts.Shown],
+        draw_page: Callable[[str, str, bool], card_parts.Shown],
         draw_alert: Callable[[messages.Alert], card_parts.Shown],
         draw_line: Callable[[str], card_parts.Shown],
         spacing: float = SPACING,
@@ -64,9 +64,10 @@ class Poster:
         shown = self._draw_alert(alert)
         self._start(self._post(shown, alert.service, lane="alerts"), f"alert {alert.name}", room=MOST_ALERTS)
 
-    async def page(self, service: str, sentence: str) -> None:
-        """In the first channel, mentioning whoever must act."""
-        self._start(self._post(self._draw_page(service, sentence), service, lane="people are called"), "a call for people")
+    async def page(self, service: str, sentence: str, *, held: bool = False) -> None:
+        """In the first channel, mentioning whoever must act. `held`: the service is at 100% old already."""
+        shown = self._draw_page(service, sentence, held)
+        self._start(self._post(shown, service, lane="people are called"), "a call for people")
 
     async def drain(self, limit: float, *, hurry: bool = True) -> bool:
         """At most `limit` seconds until all is said; what is left then is dropped. False: something was.

@@ -54,7 +54,7 @@ class Bench:
             self.time,
             channels=(people.C_MIGRATION,),
             draw_card=self._drawn,
-            draw_page=lambda service, text: card_parts.Shown(f"<@{people.U_BOB}> {service}: {text}", []),
+            draw_page=lambda service, text, _held: card_parts.Shown(f"<@{people.U_BOB}> {service}: {text}", []),
             draw_alert=lambda alert: answer_cards.alert_card(alert, Words("en"), take_back="kubectl patch …"),
             draw_line=lambda text: card_parts.Shown(sentence(text), [card_parts.section(Live(sentence(text)))]),
         )

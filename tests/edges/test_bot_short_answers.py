@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.slack import answer_cards, card_parts, origins, words
+from bot.slack import answer_cards, buttons, card_parts, origins, words
 from handlers import messages
 from handlers.rules import refusals
 from tests.edges import card_checks
@@ -49,3 +49,13 @@ def test_only_a_mention_in_a_thread_is_answered_in_a_thread() -> None:
     assert heard().thread == ""
     assert heard(thread_ts="1.0").thread == "1.0"
     assert heard(channel="D0ANN", thread_ts="1.0").thread == ""
+
+
+@EVERY_LANGUAGE
+def test_a_call_about_a_held_service_offers_no_way_back_but_the_way_on(say: words.Words) -> None:
+    shown = answer_cards.page_card("shop", "shop is held at 100% old", say, take_back="kubectl …", held=True)
+    card_checks.passes(shown)
+    assert card_checks.pressed(shown.blocks).keys() == {buttons.Action.STATUS}
+    said = texts(shown.blocks)
+    assert "kubectl" not in said
+    assert "`/migrate safe-mode off shop " in said

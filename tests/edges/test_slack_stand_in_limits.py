@@ -149,6 +149,18 @@ async def test_only_ones_own_living_messages_can_be_updated(slack: SlackStandIn,
         assert (await refusal(update)).response["error"] == "message_not_found"
 
 
+async def test_a_whisper_in_a_thread_is_seen_only_where_somebody_has_replied(slack: SlackStandIn, client: AsyncWebClient) -> None:
+    root = (await client.chat_postMessage(channel=people.C_MIGRATION, text="a card"))["ts"]
+
+    async def whispered(text: str) -> list[str]:
+        await client.chat_postEphemeral(channel=people.C_MIGRATION, user=people.U_ANN, text=text, thread_ts=root)
+        return [message.text for message in slack.driver.ephemerals(people.U_ANN)]
+
+    assert await whispered("into the void") == []
+    await slack.driver.say(people.U_BOB, "a reply", thread_ts=root)
+    assert await whispered("beside the reply") == ["beside the reply"]
+
+
 async def test_an_update_with_text_alone_removes_blocks_and_with_blocks_alone_is_not_marked(
     slack: SlackStandIn,
     client: AsyncWebClient,

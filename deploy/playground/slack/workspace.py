@@ -112,8 +112,11 @@ class Workspace:
     # What only one person sees
 
     def whisper(self, message: records.Message) -> records.Message:
+        """Shows it to one person. In a thread that nobody has replied in, Slack takes it and shows it to nobody."""
         if message.ephemeral_for is None:
             raise ValueError("a whisper needs `ephemeral_for`: who is to see it")
+        if message.is_reply and not self.replies(message.channel, str(message.thread_ts)):
+            return message
         self._ephemerals[message.ephemeral_for].append(message)
         self._keep_revision(message)
         self.changes.notify()

@@ -97,6 +97,8 @@ async def _story(choices: flags.Choices) -> int:
         print(orjson.dumps(told.as_document(), option=orjson.OPT_INDENT_2).decode())
     else:
         print("\n".join(told.sentences()))
+        if told.screens:
+            _aside(f"Slack showed then:\n{told.screens}")
     return 0 if told.held else 1
 
 

@@ -33,3 +33,4 @@ async def test_an_alert_with_a_wrong_token_moves_nothing_and_fails_the_story() -
     assert not told.held
     assert told.why[0] == "the alert was answered with HTTP 401"
     assert told.measured["n"] == 0
+    assert not any("put to the test" in sentence for sentence in told.why), "it broke off early, and says so"

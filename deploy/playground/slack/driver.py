@@ -131,10 +131,10 @@ class Driver:
         for channel in self._space.channels.values():
             shown = self._space.messages(channel.id)[-20:]
             lines += [f"#{channel.name}"] if shown else []
-            lines += [f"  {'> ' if m.is_reply else ''}{self._name(m.user)} (rev {m.revision}): {m.words!r}" for m in shown]
+            lines += [f"  {'> ' if m.is_reply else ''}{self._name(m.user)} (rev {m.revision}): {_once(m.words)}" for m in shown]
         for person in self._space.people.values():
-            lines += [f"only {person.name} sees: {message.words!r}" for message in self.ephemerals(person.id)[-10:]]
-            lines += [f"modal of {person.name}: {view.words!r}" for view in self._space.screens.stack(person.id)]
+            lines += [f"only {person.name} sees: {_once(message.words)}" for message in self.ephemerals(person.id)[-10:]]
+            lines += [f"modal of {person.name}: {_once(view.words)}" for view in self._space.screens.stack(person.id)]
         return "\n".join(lines) or "nothing"
 
     def _name(self, user: str) -> str:
@@ -146,6 +146,11 @@ class Driver:
         if found is None or found.user != user:
             raise LookupError(f"{self._name(user)} has no open view {wanted}")
         return found
+
+
+def _once(words: str) -> str:
+    """Each line once: the fallback text of a message says what its blocks say."""
+    return "\n      ".join(dict.fromkeys(words.splitlines()))
 
 
 def _element(screen: records.Message | records.View, action_id: str, value: str | None) -> tuple[records.Json, records.Json]:

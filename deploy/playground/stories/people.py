@@ -15,11 +15,14 @@ ANN, BOB = people.U_ANN, people.U_BOB
 _LOOK_AGAIN = 0.02  # seconds
 _ANSWER = 15.0
 _END = 60.0
-_SHOWN = 1500  # characters of what Slack shows
 
 
 class Stuck(Exception):
-    """The story cannot go on: somebody was refused, or nothing came. One sentence, and what Slack shows."""
+    """The story cannot go on: somebody was refused, or nothing came. One sentence; `screens`: what Slack showed then."""
+
+    def __init__(self, sentence: str, screens: str = "") -> None:
+        super().__init__(sentence)
+        self.screens = screens
 
 
 class Persons:
@@ -46,8 +49,9 @@ class Persons:
         try:
             return await self._driver.wait_for(card, within=_ANSWER)
         except TimeoutError:
-            said = [message.words for message in self._driver.ephemerals(user) if message.ts > heard]
-            raise Stuck(f"{text!r} brought no card; it was answered with: {' / '.join(said) or 'nothing'}") from None
+            said = [message.text for message in self._driver.ephemerals(user) if message.ts > heard]
+            answer = " / ".join(said).replace("\n", " ") or "nothing"
+            raise Stuck(f"{text!r} brought no card; it was answered with: {answer}", self._driver.screens()) from None
 
     async def press(self, user: str, card: records.Message, action: buttons.Action) -> None:
         """Clicks a button of the card as it stands now, and the dialog's confirm button where there is one."""
@@ -90,12 +94,16 @@ class Persons:
         return await self.ended(service, await self._newer(service, before))
 
     async def _newer(self, service: str, before: str) -> str:
-        async with asyncio.timeout(_END):
-            while True:
-                found = str((await self.operation(service)).get("id", ""))
-                if found != before:
-                    return found
-                await asyncio.sleep(_LOOK_AGAIN)
+        try:
+            async with asyncio.timeout(_END):
+                while True:
+                    found = str((await self.operation(service)).get("id", ""))
+                    if found != before:
+                        return found
+                    await asyncio.sleep(_LOOK_AGAIN)
+        except TimeoutError:
+            sentence = f"no record of {service} was written within {_END:g} s after its confirmation"
+            raise Stuck(sentence, self._driver.screens()) from None
 
     async def _answered(self, user: str, text: str) -> None:
         heard = self._heard(user)
@@ -121,7 +129,8 @@ class Persons:
                         return migration.Outcome.REVERTED
                     await asyncio.sleep(_LOOK_AGAIN)
         except TimeoutError:
-            raise Stuck(f"operation {operation} was not decided within {_END:g} s; last seen {last.get('phase')}") from None
+            sentence = f"operation {operation} was not decided within {_END:g} s; last seen {last.get('phase')}"
+            raise Stuck(sentence, self._driver.screens()) from None
 
     async def operation(self, service: str) -> Mapping[str, Any]:
         """The signed document of the service's newest operation; nothing before the first."""
@@ -150,8 +159,8 @@ class Persons:
     async def _seen(self, look: Callable[[], T | None], what: str) -> T:
         try:
             return await self._driver.wait_for(look, within=_ANSWER)
-        except TimeoutError as error:
-            raise Stuck(f"{what} did not come; {str(error)[:_SHOWN]}") from None
+        except TimeoutError:
+            raise Stuck(f"{what} did not come within {_ANSWER:g} s", self._driver.screens()) from None
 
 
 def operation_of(card: records.Message) -> str:

@@ -1,6 +1,6 @@
 """Tells a story: starts a playground, runs it, judges it by what was counted and by the invariants."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -32,12 +32,13 @@ STORIES: Mapping[str, Story] = {
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """`why`: what did not hold; empty when it held."""
+    """`why`: what did not hold, one sentence each; empty when it held. `screens`: what Slack showed where it got stuck."""
 
     story: str
     measured: Mapping[str, Any]
     verdict: invariants.Verdict
     why: tuple[str, ...]
+    screens: str = ""
 
     @property
     def held(self) -> bool:
@@ -70,7 +71,7 @@ async def tell(
 
     Raises what `Playground.start` raises; a story that goes wrong is told, not raised.
     """
-    story = STORIES[name]
+    story, screens = STORIES[name], ""
     chosen = replace(choices, port=0) if choices else None
     playground = laptop.Playground(chosen, say=say, limits=story.limits)
     async with playground:
@@ -81,10 +82,12 @@ async def tell(
             await story.play(told)
         except people.Stuck as stuck:
             told.broke(f"the story got stuck: {stuck}")
+            screens = stuck.screens
         verdict = invariants.check(await notes.gathered())
-    return Told(name, told.measured, verdict, (*told.why, *_judged(story, verdict)))
+    return Told(name, told.measured, verdict, (*told.why, *_judged(story, verdict, told.why)), screens)
 
 
-def _judged(story: Story, verdict: invariants.Verdict) -> list[str]:
-    unchecked = [f"{name} was not put to the test" for name in story.needs if name not in verdict.checked]
+def _judged(story: Story, verdict: invariants.Verdict, why: Sequence[str]) -> list[str]:
+    """`why`: a story that broke off early has not got to everything it puts to the test, and says already why."""
+    unchecked = [] if why else [f"{name} was not put to the test" for name in story.needs if name not in verdict.checked]
     return [*(f"a promise was broken: {sentence}" for sentence in verdict.broken), *unchecked]

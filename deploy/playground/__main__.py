@@ -55,10 +55,11 @@ def command(
         raise typer.Exit(2) from None
     logging.basicConfig(level=logging.ERROR, format="%(levelname)s %(name)s: %(message)s")
     work = _story(choices) if choices.story else _page(choices)
-    raise typer.Exit(asyncio.run(_until_stopped(work, stopped=1 if choices.story else 0)))  # a story cut short has not held
+    say = _aside if choices.story else _say  # what a story prints may be JSON
+    raise typer.Exit(asyncio.run(_until_stopped(work, stopped=1 if choices.story else 0, say=say)))  # cut short: not held
 
 
-async def _until_stopped(work: Coroutine[Any, Any, int], *, stopped: int) -> int:
+async def _until_stopped(work: Coroutine[Any, Any, int], *, stopped: int, say: laptop.Say) -> int:
     """Runs it until it ends, or until Ctrl-C or TERM: `stopped` then, with everything stopped before this returns."""
     task = asyncio.ensure_future(work)
     asked: list[int] = []
@@ -73,6 +74,7 @@ async def _until_stopped(work: Coroutine[Any, Any, int], *, stopped: int) -> int
     try:
         return await task
     except asyncio.CancelledError:
+        say("stopped; nothing is left behind")
         return stopped
     except (laptop.NotReady, processes.NotReady, addresses.NoAddresses, errors.ClusterError, kubeconfig.Unusable) as error:
         print(f"The playground could not start: {error}", file=sys.stderr)

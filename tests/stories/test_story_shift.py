@@ -52,6 +52,8 @@ async def test_one_ctrl_c_ends_the_page_every_process_and_every_folder() -> None
         assert len(children) >= 8, "two bots, two agents, two nginx, Redis, Prometheus, Alertmanager"
         assert folders
         process.send_signal(signal.SIGINT)
+        told = (await process.stdout.read()).decode().splitlines()
+        assert told[-1] == "stopped; nothing is left behind"
         assert await process.wait() == 0
     finally:
         if process.returncode is None:

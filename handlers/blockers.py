@@ -1,14 +1,9 @@
-"""What forbids any raise of a service now, in sentences: unknown is not healthy, and no eyes is no shift.
-
-Holds that only agents have (pushed while the API server was away, or latches of their own) are adopted here: they are
-written into the cluster, and count from this moment on.
-"""
+"""What forbids any raise of a service now, in sentences: unknown is not healthy, and no eyes is no shift. Only asks."""
 
 import asyncio
 from dataclasses import dataclass
 
-from handlers import errors, fleets, messages, outside
-from k8s import errors as cluster_errors
+from handlers import adopting, errors, fleets, messages, outside
 from k8s import model, views
 
 _LOUD = (messages.Severity.CRITICAL, messages.Severity.WARNING)
@@ -16,13 +11,13 @@ _LOUD = (messages.Severity.CRITICAL, messages.Severity.WARNING)
 
 @dataclass(frozen=True, slots=True)
 class Against:
-    """`holds`: ids that agents report beside those of the cluster. `still_firing`: holds whose cause fires.
+    """`reported`: holds that agents have beside those of the cluster; they count. `still_firing`: ids of holds whose cause fires.
 
     `generation`: the highest that an agent reports; above the record's, the record was restored by hand.
     """
 
     sentences: tuple[str, ...] = ()
-    holds: tuple[str, ...] = ()
+    reported: tuple[model.Hold, ...] = ()
     still_firing: tuple[str, ...] = ()
     generation: int = 0
 
@@ -49,10 +44,9 @@ class Blockers:
         if blind:
             sentences.append(blind)
         sentences += fleet_trouble(fleet, view.name)
-        reported = only_reported(fleet, view)
-        await adopt(self._world, view.name, reported)
+        reported = adopting.only_reported(fleet, view, self._world.clock)
         causes = {alert.cause for alert in alerts}
-        still = tuple(hold.id for hold in view.holds if hold.cause and hold.cause in causes)
+        still = tuple(hold.id for hold in (*view.holds, *reported) if hold.cause and hold.cause in causes)
         return Against(tuple(_plain(one) for one in sentences), reported, still, fleets.highest_generation(fleet, view.name))
 
     async def _firing(self, view: views.ServiceView) -> tuple[messages.Alert, ...] | str:
@@ -63,17 +57,6 @@ class Blockers:
         except errors.Away as error:
             return str(error)
         return tuple({alert.cause: alert for some in found for alert in some}.values())
-
-
-async def adopt(world: outside.Outside, service: str, reported: tuple[str, ...]) -> None:
-    """Writes down what only agents hold; a key that stands already keeps its own words."""
-    for hold_id in reported:
-        now = world.clock.now().isoformat(timespec="seconds")
-        hold = model.Hold(service, hold_id, reason="a proxy holds it; adopted", by="ferry", since=now)
-        try:
-            await world.holds.adopt(hold)
-        except cluster_errors.ClusterError:
-            return  # it counts as reported all the same, and is tried again before the next raise
 
 
 def cluster_trouble(view: views.ClusterView, one: views.ServiceView) -> list[str]:
@@ -96,20 +79,6 @@ def fleet_trouble(fleet: views.Fleet, service: str) -> list[str]:
         return [f"{len(ready)} of {fleet.expected} proxies are ready"]
     strangers = [report.pod for report in ready if service not in report.services]
     return [f"{pod} does not know {service} yet" for pod in strangers]
-
-
-def only_reported(fleet: views.Fleet, view: views.ServiceView) -> tuple[str, ...]:
-    """Ids that agents hold and the cluster does not show, without those that the record ended and an agent has yet to read."""
-    standing = {hold.id for hold in view.holds}
-    record = view.record
-    found = set()
-    for report in fleet.reports:
-        one = report.services.get(view.name)
-        for hold_id in one.holds if one else ():
-            behind = record is not None and hold_id in record.clears and one is not None and one.generation < record.generation
-            if hold_id not in standing and not behind:
-                found.add(hold_id)
-    return tuple(sorted(found))
 
 
 def _plain(sentence: str) -> str:

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import structlog
 
-from handlers import dispatch, exposed, listening, loading, messages, outside, remembered, speaking, tasks
+from handlers import dispatch, document_trouble, exposed, listening, loading, messages, outside, remembered, speaking, tasks
 from handlers.rules import approvals, migration
 from k8s import views
 
@@ -50,6 +50,7 @@ class Guard:
         self._exposures = exposures
         self._listening = ears
         self._tasks = work
+        self._document = document_trouble.DocumentTrouble(world)
         self._fed: dict[str, _Fed] = {}
         self._holds: dict[str, frozenset[str]] = {}
         self._stalled: dict[str, tuple[int, float]] = {}  # by operation: revision, since when
@@ -100,6 +101,8 @@ class Guard:
         view = self._world.cluster.view()
         if not view.synced:
             return
+        if self._document.look(view) and not self._tasks.runs("document"):
+            self._tasks.start(self._document.say(view), key="document")
         for name, one in view.services.items():
             message = self._due(one)
             if message is not None:

@@ -2,7 +2,7 @@
 that was low for a moment. It is written down, so that it is seen, settled, and ended only by people.
 """
 
-from handlers import blockers, fleets, hold, messages, outside, remembered
+from handlers import adopting, fleets, hold, messages, outside, remembered
 from k8s import views
 
 
@@ -22,7 +22,7 @@ class Listening:
             return
         self._tell_restored(fleet, view)
         for name, one in view.services.items():
-            await blockers.adopt(self._world, name, blockers.only_reported(fleet, one))
+            await adopting.adopt(self._world, adopting.only_reported(fleet, one, self._world.clock))
             lowest = lowest_wish(fleet, one)
             if lowest is not None and self._memory.open(name) is None:
                 self._feed(

@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from handlers import blockers, errors, messages, operation_document, outside, planned, remembered
+from handlers import adopting, blockers, errors, messages, operation_document, outside, planned, remembered
 from handlers.rules import effects, migration
 from k8s import views
 
@@ -56,10 +56,13 @@ class Loader:
         against = blockers.NOTHING
         if message is not None and _may_raise(message, plan, found.operation):
             against = await self._blockers.now(view, found.away)
+            await adopting.adopt(self._world, against.reported)
             view = self._world.cluster.service(service)
-            view = replace(view, highest=max(view.highest, against.generation))
+            standing = {hold.id for hold in view.holds}
+            more = tuple(hold for hold in against.reported if hold.id not in standing)
+            view = replace(view, highest=max(view.highest, against.generation), holds=(*view.holds, *more))
             plan = planned.plan_for(message, view, found.operation)
-        holds = {*(hold.id for hold in view.holds), *self._ordered(view), *against.holds}
+        holds = {*(hold.id for hold in view.holds), *self._ordered(view)}
         rest = migration.Phase.HELD if holds else migration.Phase.STEADY
         return Loaded(
             migration.Migration(

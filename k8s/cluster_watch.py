@@ -43,6 +43,7 @@ class ClusterWatch:
         self._records = watcher(labels=record_document.RECORD_SELECTOR)
         self._document = model.Wish({})
         self._document_version = ""
+        self._document_found = False
         self._document_trouble = ""
         self._standing: tuple[model.Hold, ...] = ()
         self._holds_trouble: tuple[str, ...] = ()
@@ -112,6 +113,7 @@ class ClusterWatch:
     def _see_config(self, change: watch.Change) -> None:
         data, self._document_version = _data_of(change, wish.CONFIG_MAP)
         text = data.get(wish.DOCUMENT) if data is not None else None
+        self._document_found = isinstance(text, str)
         if not isinstance(text, str):
             self._document = model.Wish({})
             self._document_trouble = f"{wish.CONFIG_MAP} with the key {wish.DOCUMENT} is missing; put it back with kubectl apply"
@@ -164,7 +166,7 @@ class ClusterWatch:
             tuple(sentence for sentence in whole if sentence),
             synced=self._synced(),
             document_trouble=self._document_trouble,
-            document_version=self._document_version,
+            document_version=self._document_version if self._document_found else "",
         )
         told, self._newer = self._newer, asyncio.Event()
         told.set()

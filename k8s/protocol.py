@@ -139,9 +139,10 @@ class Memory:
 
     `record`: the accepted one, None before the first; `digest` of its bytes; `version` of its ConfigMap when it was
     accepted. `generation`: the highest ever seen, also by hearsay from a peer (older records are stale then). `missing`: the
-    record's ConfigMap is gone. `cap`: the lowest weight a twin (same generation, other bytes) or a foreign copy (another uid)
-    asked for. `agreed`: the wish has reached the record's weight once; `lowest_wish` since then, of what was written after the
-    record. `wishes`: the last few seen, the newest last. `holds`: seen or pushed, not yet cleared. `present`: ids in
+    record's ConfigMap is gone. `cap`: the lowest weight that a twin (same generation, other bytes) asked for, or a foreign copy
+    (another uid) where one is shown here: a watch that checks uids shows none, and what was accepted stays. `agreed`: the wish
+    has reached the record's weight once; `lowest_wish` since then, of what was written after the record. `wishes`: the last few
+    seen, the newest last. `holds`: seen or pushed, not yet cleared. `present`: ids in
     `migration-holds` at the last look; `looked`: there was one.
     """
 

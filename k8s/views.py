@@ -74,7 +74,7 @@ class ClusterView:
     `whole`: what is wrong with all of it, in sentences: the document is refused, a key of `migration-holds` is no hold, a
     watch is lost. `synced`: every list was read at least once and the watches are alive; without it nothing may be raised.
     `document_trouble`: why `migration.yaml` does not count, one of `whole`; `document_version`: resourceVersion of its
-    ConfigMap.
+    ConfigMap, empty where there is none.
     """
 
     services: Mapping[str, ServiceView] = field(default_factory=dict)

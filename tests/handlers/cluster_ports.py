@@ -139,6 +139,7 @@ class Agents:
                 generation=memory.record.generation if memory.record else 0,
                 served=now.weight,
                 holds=now.held,
+                pushed=tuple(hold for hold in self.pushed if hold.id in now.held),
                 lowest_wish=memory.lowest_wish if memory.agreed else None,
                 because=now.because,
                 traffic=self.traffic.get(name, proxy_report.Traffic()),

@@ -1,6 +1,7 @@
 """Holds and hand edits: whatever takes traffic back wins over everything else, and stays."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -8,7 +9,7 @@ from deploy.playground.kubernetes.failures import ApiFailure, internal
 from deploy.playground.kubernetes.faults import EVERYTHING, Match
 from handlers import messages, outside
 from handlers.rules import migration, refusals
-from k8s import client, holds, protocol
+from k8s import client, holds, model, protocol
 from tests.handlers.world import NAMES, NAMESPACE, World
 
 Reason = refusals.Reason
@@ -113,6 +114,22 @@ async def test_what_only_an_agent_holds_is_adopted_before_any_raise(world: World
     assert answer.refusal is not None
     assert (answer.refusal.reason, "latch-1" in answer.sentence) == (Reason.HELD, True)
     await world.until(lambda: world.standing() == ("hold.shop.latch-1",))
+
+
+async def test_a_hold_that_only_agents_have_is_adopted_with_its_words_and_its_cause(world: World) -> None:
+    """The replica that pushed it is gone, and the API server was away."""
+    await world.front.stop()
+    alert = world.alert()
+    lost = model.Hold(
+        "all", "alert-1", reason="alert NewDown fires", by="alertmanager", since="2026-01-02T12:00:00", cause=alert.cause
+    )
+    await world.agents.push(lost)
+    world.alerts.fires = [alert]
+    world.front = world.new_front()
+    answer = await world.release()
+    assert answer.refusal is not None
+    assert (answer.refusal.reason, "alert-1" in answer.sentence) == (Reason.CAUSE_FIRES, True)
+    await world.until(lambda: world.cluster.service("shop").holds == (replace(lost, service="shop"),))
 
 
 async def test_releasing_needs_four_eyes_and_leaves_the_weight_at_0(world: World) -> None:

@@ -1,0 +1,62 @@
+"""A `migration.yaml` that cannot be followed: people are called once, and told when it is whole again."""
+
+import structlog
+
+from handlers import messages, outside, speaking
+from handlers.rules import decision, effects
+from k8s import model, views
+
+_NAME = "migration.yaml"
+_log = structlog.get_logger("ferry.document")
+
+
+class DocumentTrouble:
+    """`look` at every view in turn; what is to be said then, `say` says, in its own time."""
+
+    def __init__(self, world: outside.Outside) -> None:
+        self._world = world
+        self._known = ""
+
+    def look(self, view: views.ClusterView) -> bool:
+        """Is there anything new to be said?"""
+        return view.document_trouble != self._known
+
+    async def say(self, view: views.ClusterView) -> None:
+        """Once over all replicas for each way in which each edit broke it."""
+        before, self._known = self._known, view.document_trouble
+        key = effects.digest("document", before, self._known, view.document_version)
+        if not await speaking.first(self._world, f"document/{key}"):
+            return
+        if self._known:
+            await self._broken(self._known)
+        else:
+            _log.info("migration.yaml is whole again", was=before)
+            await speaking.spoken(self._world.chat.alert(self._whole(before, key)))
+
+    async def _broken(self, trouble: str) -> None:
+        sentence = f"{trouble.rstrip('.')}. What is lower in it is obeyed, and nothing is raised before it is corrected."
+        event = effects.AuditEvent(
+            kind=effects.EventKind.REFUSED,
+            who=decision.FERRY,
+            service=model.ALL_SERVICES,
+            operation="",
+            sentence=trouble,
+            source=messages.Source.CLUSTER,
+        )
+        await speaking.spoken(self._world.audit.record(event))
+        await speaking.spoken(self._world.chat.page(model.ALL_SERVICES, sentence))
+
+    def _whole(self, before: str, key: str) -> messages.Alert:
+        """A card that calls nobody is what ends an alert."""
+        now = self._world.clock.now()
+        return messages.Alert(
+            id=f"document/{key}",
+            at=now,
+            service="",
+            name=_NAME,
+            cause=f"document/{key}",
+            severity=messages.Severity.WARNING,
+            firing=False,
+            started=now,
+            summary=f"it can be followed again; it was: {before}",
+        )

@@ -15,7 +15,7 @@ MOST_PUSHES = 10
 
 def sentence_card(text: str, _words: Words) -> card_parts.Shown:
     """Sentences of ours as they are, such as `str(ButtonError)` or those of an error. Never empty."""
-    shown = sentence(text, 2_500)
+    shown = card_parts.readable(sentence(text, 2_500))
     return card_parts.Shown(shown or "-", [card_parts.section(shown)])
 
 
@@ -27,8 +27,8 @@ def answer_card(answer: answers.Answer, words: Words) -> card_parts.Shown:
 def refusal_card(refusal: refusals.Refusal, words: Words) -> card_parts.Shown:
     """What was not done, why, and what to do: the sentences of the rules, in English."""
     # `why` quotes what others wrote; `what` and `remedy` are the rules' own and mark commands with backticks.
-    told = words.live("refusal", what=sentence(refusal.what, 180), why=card_parts.with_channels(foreign(refusal.why, 200)))
-    remedy = words.live("refusal_remedy", remedy=sentence(refusal.remedy, 300))
+    told = words.live("refusal", what=sentence(refusal.what, 180), why=card_parts.readable(foreign(refusal.why, 200)))
+    remedy = words.live("refusal_remedy", remedy=card_parts.readable(sentence(refusal.remedy, 300)))
     return card_parts.Shown(joined([told, remedy], " "), [card_parts.section(told), card_parts.context(remedy)])
 
 
@@ -66,11 +66,11 @@ def whoami_card(person: messages.Person, words: Words, *, channel_ok: bool, chan
     """`channel_ok`: commands are heard in this channel. `channels`: ids (C…) of those where they are."""
     told = words.live("whoami.who", who=card_parts.person(person.id, person.shown), id=code(person.id))
     if not person.member:
-        outside = words.live("whoami.outsider", why=card_parts.with_channels(foreign(person.refused)))
+        outside = words.live("whoami.outsider", why=card_parts.readable(foreign(person.refused)))
         return card_parts.Shown(told, [card_parts.section(told), card_parts.section(outside)])
     rights = [words.live("whoami.rollback")]
     if person.refused:
-        rights.append(words.live("whoami.refused", why=card_parts.with_channels(foreign(person.refused))))
+        rights.append(words.live("whoami.refused", why=card_parts.readable(foreign(person.refused))))
     else:
         rights.append(words.live("whoami.asks"))
         rights.append(words.live("whoami.approves") if person.approver else words.live("whoami.approves_not"))

@@ -13,6 +13,7 @@ SECTION_TEXT = 3_000
 PERSON = re.compile(r"slack:[TE][A-Z0-9]+/([UW][A-Z0-9]+)")
 CHANNEL = re.compile(r"[CG][A-Z0-9]+")
 NAMED_CHANNEL = re.compile(r"&lt;#([CG][A-Z0-9]{2,20})&gt;")
+NAMED_TIME = re.compile(r"\b([0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}) UTC\b")
 MENTION = re.compile(r"<@[UW][A-Z0-9]+>|<!subteam\^S[A-Z0-9]+>")
 DIFF_CHUNK = 2_500
 LONGEST_LINE = 500
@@ -150,9 +151,18 @@ def person(person_id: str, shown: str = "") -> Live:
     return Live(f"<@{found[1]}>") if found else foreign(shown or person_id or "?", 80)
 
 
-def with_channels(shown: Live) -> Live:
-    """Escaped text in which `<#C…>` names the channel again: it calls nobody, and Slack itself writes the name."""
-    return Live(NAMED_CHANNEL.sub(r"<#\1>", shown))
+def readable(shown: Live) -> Live:
+    """Escaped text in which `<#C…>` names the channel again (it calls nobody, and Slack itself writes the name), and times
+    of the rules (`2026-01-02 12:00:00 UTC`) are shown like every other.
+    """
+    return Live(NAMED_TIME.sub(_time, NAMED_CHANNEL.sub(r"<#\1>", shown)))
+
+
+def _time(found: re.Match[str]) -> str:
+    try:
+        return date(datetime.fromisoformat(found[1]).replace(tzinfo=UTC))
+    except ValueError:
+        return found[0]
 
 
 def mentions(text: str) -> Live:

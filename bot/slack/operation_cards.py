@@ -125,7 +125,7 @@ def _approvals(operation: migration.Operation, words: Words) -> Live:
 
 def _standing(operation: migration.Operation, words: Words, approvers_shown: str) -> Live:
     """What is awaited, how far it is, or how it ended and why."""
-    because = foreign(operation.because, 500)
+    because = card_parts.readable(foreign(operation.because, 500))
     if not is_open(operation):
         left = effect_words.weight_left(operation)
         return words.live(f"ended.{_end(operation)}", because=because, weight=left)
@@ -199,6 +199,8 @@ def _plain(operation: migration.Operation, words: Words, action: Action) -> card
 
 def _moves_traffic(operation: migration.Operation) -> bool:
     """It may yet, or it has: then the card ends with the line that takes it back."""
+    if operation.plan.kind is migration.Kind.RELEASE:
+        return False
     return is_open(operation) or operation.generation > 0 or effect_words.weight_left(operation) > 0
 
 

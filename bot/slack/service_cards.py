@@ -95,7 +95,7 @@ def preview_card(preview: answers.Preview, words: Words, *, take_back: str = "")
         ]),
     ]  # fmt: skip
     if preview.refusal:
-        why, remedy = foreign(preview.refusal.why, 500), foreign(preview.refusal.remedy)
+        why, remedy = (card_parts.readable(foreign(said, 500)) for said in (preview.refusal.why, preview.refusal.remedy))
         blocks.append(card_parts.section(words.live("preview.refused", why=why, remedy=remedy)))
     if plan.config_diff.strip():
         blocks.append(card_parts.section(words.live("details.diff")))

@@ -238,6 +238,8 @@ def test_a_card_that_moves_traffic_ends_with_the_line_that_takes_it_back() -> No
         assert f"`{LINE}`" in last["elements"][0]["text"]
     done = card(operation(Phase.VERIFYING, outcome=Outcome.DONE)).blocks[-1]
     assert LINE in done["elements"][0]["text"]
+    for phase in UNDER_WAY:
+        assert "kubectl" not in json.dumps(card(operation(phase, Kind.RELEASE)).blocks), "a release moves no request"
     unmoved = replace(operation(Phase.PROPOSED, outcome=Outcome.REJECTED), generation=0)
     unmoved = replace(unmoved, plan=replace(unmoved.plan, before=builders.exposure(0)))
     assert "kubectl" not in json.dumps(card(unmoved).blocks), "0% before and nothing changed: nothing to take back"

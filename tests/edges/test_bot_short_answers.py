@@ -40,6 +40,17 @@ def test_a_time_that_somebody_wrote_is_shown_like_every_other(written: str, show
     assert card_parts.moment(written) == shown
 
 
+def test_times_in_the_sentences_of_the_rules_are_in_the_readers_zone() -> None:
+    expires = "2026-01-02 12:00:00 UTC"
+    refusal = refusals.refuse(refusals.Reason.EXPIRED, service="shop", expires=expires, now="2026-99-02 12:00:00 UTC")
+    shown = answer_cards.refusal_card(refusal, ENGLISH)
+    card_checks.passes(shown)
+    card_checks.nothing_foreign_is_live(iter([shown.text]))
+    token = "<!date^1767355200^{date_short_pretty} {time}|2026-01-02 12:00 UTC>"
+    assert f"It expired at {token}, and now it is 2026-99-02 12:00:00 UTC." in shown.text
+    assert answer_cards.sentence_card(f"at {expires}.", ENGLISH).text == f"at {token}."
+
+
 def test_only_a_mention_in_a_thread_is_answered_in_a_thread() -> None:
     """Nobody ever sees what is whispered into a thread that does not exist."""
 

@@ -87,7 +87,7 @@ class Knobs:
         words = {
             new_cluster.Reach.UP: "The new cluster can be reached again.",
             new_cluster.Reach.DOWN: "The new cluster refuses connections; every request is answered by the old one meanwhile.",
-            new_cluster.Reach.UNREACHABLE: "The new cluster accepts connections and says nothing; requests fall back later.",
+            new_cluster.Reach.UNREACHABLE: "The new cluster accepts connections and says nothing; requests wait, then fall back.",
         }
         return words[new_cluster.Reach(value)]
 

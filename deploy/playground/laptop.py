@@ -120,10 +120,10 @@ class Playground:
         """Where Alertmanager calls the bot: through its Service."""
         return f"http://{self.kubelet.service_address(objects.NAMESPACE, 'ferry-bot')}:8080/alerts/alertmanager"
 
-    def client_of(self, apps: list[objects.App], *, rps: float = STEADY_RPS, connections: int = 8) -> traffic.Traffic:
+    def client_of(self, apps: list[objects.App], *, rps: float = STEADY_RPS) -> traffic.Traffic:
         """Somebody who asks for these hosts where DNS still points: at the old cluster's ingress."""
         targets = [traffic.Target(app.old_host) for app in apps]
-        return traffic.Traffic(self.ingress.address, self.ingress.port, targets, rps=rps, connections=connections)
+        return traffic.Traffic(self.ingress.address, self.ingress.port, targets, rps=rps)
 
     @contextlib.asynccontextmanager
     async def alone(self) -> AsyncIterator[None]:

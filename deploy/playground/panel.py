@@ -24,7 +24,7 @@ class Panel:
         if not playground.flowing:
             return {
                 "series": [],
-                "now": {"share_new": 0.0, "old": 0, "new": 0, "errors": 0},
+                "now": {"share_new": 0.0, "old": 0, "new": 0, "errors": 0, "waiting": 0},
                 "services": [],
                 "notes": [_STARTING],
             }
@@ -37,7 +37,8 @@ class Panel:
         )
         fleet = playground.fleet
         services = [{"name": app.name, "weight": fleet.weight(app.name), "held": fleet.held(app.name)} for app in objects.APPS]
-        return {"series": points, "now": figures.latest(points), "services": services, "notes": self._notes()}
+        now = figures.latest(points) | {"waiting": playground.traffic.waiting}
+        return {"series": points, "now": now, "services": services, "notes": self._notes()}
 
     def knobs(self) -> list[side_panel.Knob]:
         """None before requests flow."""

@@ -5,6 +5,7 @@ import { el, svg } from "./dom.js";
 const WIDTH = 340;
 const HEIGHT = 132;
 const SECONDS = 120;
+const MANY_WAITING = 5;
 const LEGEND = [
   ["old", "old cluster"], ["new", "new cluster"], ["errors", "errors"], ["fallback", "saved by falling back"],
 ];
@@ -41,7 +42,8 @@ export function chart(snapshot) {
     picture,
     el("div", { class: "chart-time" }, el("span", {}, "2 min ago"), el("span", {}, "now")),
     el("div", { class: "legend" }, LEGEND.map(([name, words]) =>
-      el("span", { class: `key ${name}` }, el("i"), words, el("b", {}, ` ${figure(now[name])}/s`)))));
+      el("span", { class: `key ${name}` }, el("i"), words, el("b", {}, ` ${figure(now[name])}/s`))),
+    el("span", { class: `key waiting ${now.waiting > MANY_WAITING ? "many" : ""}` }, el("i"), "requests that wait for their answer", el("b", {}, ` ${figure(now.waiting)}`))));
 }
 
 const figure = (value) => (value === undefined ? "–" : value >= 100 ? Math.round(value) : Math.round(value * 10) / 10);

@@ -1,6 +1,7 @@
 """Requests through the miniature ingress, over the stand-in API's objects: the app, the canary, the new cluster, traffic."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -194,6 +195,32 @@ async def test_steady_traffic_counts_each_side_and_survives_an_app_that_comes_ba
         await asyncio.sleep(0.01)
     await asking.stop()
     assert sum(tally.total for tally in asking.seconds.values()) == asking.counts.total
+
+
+async def test_a_host_that_says_nothing_keeps_nobody_from_asking_another_one() -> None:
+    served: list[asyncio.StreamWriter] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        served.append(writer)
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                if b"Host: quick" in head:
+                    writer.write(b'HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\n{"side":"old"}')
+
+    async with await asyncio.start_server(serve, "127.0.0.1") as server:
+        address, port = server.sockets[0].getsockname()[:2]
+        asking = traffic.Traffic(address, port, [traffic.Target("quick"), traffic.Target("silent")], rps=400, connections=70)
+        await asking.start()
+        async with asyncio.timeout(10):
+            while asking.counts.old < 50:  # noqa: ASYNC110 - a counter has no event
+                await asyncio.sleep(0.01)
+        assert 49 <= asking.waiting <= 70
+        assert (asking.counts.new, asking.counts.failed) == (0, 0)
+        await asking.stop()
+        assert asking.waiting == 0
+        for writer in served:
+            writer.close()
+        await asyncio.gather(*(writer.wait_closed() for writer in served), return_exceptions=True)
 
 
 async def test_the_new_cluster_serves_its_hosts_over_verified_https_and_nobody_else(tmp_path: Path) -> None:

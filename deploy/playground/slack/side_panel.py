@@ -22,7 +22,7 @@ class SidePanel(Protocol):
     def snapshot(self) -> dict[str, Any]:
         """
         {"series": [{"t": unix seconds, "old": rps, "new": rps, "errors": rps, "fallback": rps}, ...the last 120 s],
-         "now": {"share_new": percent, "old": rps, "new": rps, "errors": rps},
+         "now": {"share_new": percent, "old": rps, "new": rps, "errors": rps, "waiting": requests without an answer yet},
          "services": [{"name", "weight", "held"}], "notes": [sentence]}
         """
         ...

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 _SECONDS_KEPT = 900
 _TICK = 0.01
 _ANSWER_SECONDS = 15.0
+_CAUGHT_UP = 0.5  # seconds' worth of requests, at most, that are made up for when this process itself was late
+MOST_CONNECTIONS = 1000  # 15 s of silence at 60 requests a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +160,14 @@ def _side(head: bytes, body: bytes) -> str:
 
 
 class Traffic:
-    """Asks `targets` in turn at `address`:`port`. `rps` may be changed while it runs; never more than `connections` at a time."""
+    """Asks `targets` in turn at `address`:`port`, as people do: whoever waits for an answer does not keep others from asking.
 
-    def __init__(self, address: str, port: int, targets: Sequence[Target], *, rps: float = 50.0, connections: int = 8) -> None:
+    `rps` may be changed while it runs. `connections`: never more at a time; each is opened when no other one is free.
+    """
+
+    def __init__(
+        self, address: str, port: int, targets: Sequence[Target], *, rps: float = 50.0, connections: int = MOST_CONNECTIONS
+    ) -> None:
         if not targets or connections < 1:
             raise ValueError("Traffic needs at least one target and one connection: give it both")
         self._address = (address, port)
@@ -178,11 +185,14 @@ class Traffic:
         """Between start and stop."""
         return self._task is not None
 
+    @property
+    def waiting(self) -> int:
+        """Steady requests that were asked and have no answer yet."""
+        return len(self._open) - len(self._free)
+
     async def start(self) -> None:
         """Begins to ask; does nothing when it runs."""
         if self._task is None:
-            self._open = [_Connection(self._address, self._ended) for _ in range(self._connections)]
-            self._free = list(self._open)
             self._task = asyncio.create_task(self._pace())
 
     async def stop(self) -> None:
@@ -257,6 +267,15 @@ class Traffic:
         self.seconds[second].add(side)
         self._free.append(connection)
 
+    def _idle(self) -> _Connection | None:
+        """One that waits for nothing; None when all that may be open wait."""
+        if self._free:
+            return self._free.pop()
+        if len(self._open) >= self._connections:
+            return None
+        self._open.append(_Connection(self._address, self._ended))
+        return self._open[-1]
+
     async def _pace(self) -> None:
         watch = asyncio.create_task(_drop_late(self._open))
         turns = itertools.cycle(self._requests)
@@ -264,11 +283,10 @@ class Traffic:
         try:
             while True:
                 now = time.monotonic()
-                # What could not be sent for want of a free connection is not made up for later.
-                due, last = min(due + (now - last) * self.rps, float(self._connections)), now
-                while due >= 1 and self._free:
+                due, last = min(due + (now - last) * self.rps, max(1.0, _CAUGHT_UP * self.rps)), now
+                while due >= 1 and (connection := self._idle()) is not None:
                     due -= 1
-                    self._free.pop().ask(next(turns))
+                    connection.ask(next(turns))
                 await asyncio.sleep(_TICK)
         finally:
             watch.cancel()

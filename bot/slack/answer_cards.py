@@ -27,9 +27,18 @@ def answer_card(answer: answers.Answer, words: Words) -> card_parts.Shown:
 def refusal_card(refusal: refusals.Refusal, words: Words) -> card_parts.Shown:
     """What was not done, why, and what to do: the sentences of the rules, in English."""
     # `why` quotes what others wrote; `what` and `remedy` are the rules' own and mark commands with backticks.
-    told = words.live("refusal", what=sentence(refusal.what, 180), why=card_parts.readable(foreign(refusal.why, 200)))
+    why = foreign(refusal.why, 200)
+    told = words.live("refusal", what=sentence(refusal.what, 180), why=card_parts.readable(why))
     remedy = words.live("refusal_remedy", remedy=card_parts.readable(sentence(refusal.remedy, 300)))
+    if refusal.reason is refusals.Reason.PERSON and card_parts.NAMED_CHANNEL.search(why):
+        remedy = words.live("refusal_elsewhere")  # the person is right, the place is not: no colleague is needed
     return card_parts.Shown(joined([told, remedy], " "), [card_parts.section(told), card_parts.context(remedy)])
+
+
+def forgotten_card(words: Words) -> card_parts.Shown:
+    """A click on a request that nobody remembers."""
+    told, following = words.live("click.forgotten"), words.live("click.forgotten_next")
+    return card_parts.Shown(joined([told, following], " "), [card_parts.section(told), card_parts.context(following)])
 
 
 def usage_card(error: parsing.UsageError, words: Words) -> card_parts.Shown:

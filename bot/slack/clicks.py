@@ -13,10 +13,6 @@ from handlers.rules import effects, migration
 
 Action = buttons.Action
 Shown = card_parts.Shown
-FORGOTTEN = (
-    "Nothing was changed: this request is not known any more (it is too old, or the store that kept it came back empty). "
-    "See `/migrate list`, and ask again with `/migrate shift …`."
-)
 
 
 class Clicks:
@@ -45,7 +41,7 @@ class Clicks:
         if not by.known.member:
             return await self._commands.turned_away(operation.plan.service if operation else "", by)
         if operation is None:
-            return answer_cards.sentence_card(FORGOTTEN, by.words)
+            return answer_cards.forgotten_card(by.words)
         if click.action is Action.DETAILS:
             return await self._open(dialogs.details_view(operation, by.words), by)
         if not (by.origin.in_home or await self._is_its_card(operation, by.origin)):
@@ -60,7 +56,7 @@ class Clicks:
         if not by.known.member:
             return await self._commands.turned_away(operation.plan.service if operation else "", by)
         if operation is None:
-            return answer_cards.sentence_card(FORGOTTEN, by.words)
+            return answer_cards.forgotten_card(by.words)
         message = messages.Reject(**by.command(operation.plan.service), operation=operation.id, reason=reason)
         return await self._decided(message, operation, by)
 
@@ -85,21 +81,17 @@ class Clicks:
     async def _open(self, view: card_parts.Block, by: Asking) -> Shown | None:
         if not (why := await self._private.open_view(by.origin, view)):
             return None
-        because = "it was too late for that click" if why.endswith("_trigger_id") else why
-        return answer_cards.sentence_card(f"Slack did not open the window ({because}); press again.", by.words)
+        because = by.words.plain("click.too_late") if why.endswith("_trigger_id") else why
+        return answer_cards.sentence_card(by.words.plain("click.no_window", because=because), by.words)
 
     async def _is_its_card(self, operation: migration.Operation, origin: origins.Origin) -> bool:
         card = await self._behind.cards.find(operation.id)
         return card is not None and (card.channel, card.ts) == (origin.channel, origin.ts)
 
     async def _elsewhere(self, operation: migration.Operation, by: Asking) -> Shown:
-        sentence = (
-            f"Nothing was decided: this message is not the card of the request for {operation.plan.service}. "
-            "Press the button on its card, which was just brought up to date."
-        )
-        event = effects.AuditEvent(
-            effects.EventKind.REFUSED, by.person.id, operation.plan.service, operation.id, sentence, messages.Source.SLACK
-        )
+        service = operation.plan.service
+        tried = f"pressed a button on a message that is not the card of the request for {service}"
+        event = effects.AuditEvent(effects.EventKind.REFUSED, by.person.id, service, operation.id, tried, messages.Source.SLACK)
         await self._behind.audit.record(event)
         await self._behind.chat.show(operation)
-        return answer_cards.sentence_card(sentence, by.words)
+        return answer_cards.sentence_card(by.words.plain("click.elsewhere", service=service), by.words)

@@ -16,12 +16,16 @@ def test_a_refusal_names_the_channel_to_go_to(say: words.Words) -> None:
     why = "changes are heard only in <#C0OPS>, not by <!channel> or <#C0OPS|evil>"
     refusal = refusals.refuse(refusals.Reason.PERSON, service="shop", who="Ann", why=why)
     person = messages.Person("slack:T0/U0ANN", "Ann", refused=why)
+    assert say.live("refusal_elsewhere") in answer_cards.refusal_card(refusal, say).text
+    other = refusals.refuse(refusals.Reason.PERSON, service="shop", who="Ann", why="guests may not")
+    assert "colleague" in answer_cards.refusal_card(other, say).text
     for shown in (
         answer_cards.refusal_card(refusal, say),
         answer_cards.whoami_card(person, say, channel_ok=False),
         answer_cards.whoami_card(messages.Person("slack:T0/U0ANN", "Ann", refused=why, member=False), say, channel_ok=False),
     ):
         card_checks.passes(shown)
+        assert "colleague" not in shown.text
         assert "only in <#C0OPS>, not by &lt;!channel&gt; or &lt;#C0OPS|evil&gt;" in texts(shown.blocks)
 
 

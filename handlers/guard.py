@@ -5,18 +5,20 @@ resumed. It only ever tells the dispatcher; what it missed it sees again in the 
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
 
-from handlers import dispatch, document_trouble, exposed, listening, loading, messages, outside, remembered, speaking, tasks
-from handlers.rules import approvals, migration
-from k8s import views
+from handlers import dispatch, document_trouble, exposed, hold, listening, loading, messages, outside, remembered, speaking, tasks
+from handlers.rules import approvals, decision, migration
+from k8s import model, views
 
 _log = structlog.get_logger("ferry.guard")
 _SWEPT = 25  # services whose stored operation is looked at in one tick
 _TOLD_AGAIN = timedelta(minutes=10)  # after a start, cards of what was decided since are shown once more
+_OURS = frozenset({"alertmanager", decision.FERRY})  # who signs holds that Ferry places by itself
 _LONGEST_PAUSE = 30.0  # seconds between two tries of what does not succeed
 
 
@@ -116,6 +118,8 @@ class Guard:
         in_force = one.in_force.weight if one.record is not None and one.in_force is not None and not one.record.finished else 0
         ids = frozenset(hold.id for hold in one.holds)
         new = ids - self._holds.get(one.name, frozenset())
+        if new and (one.name in self._holds or in_force > 0):  # what stood before this replica began was said before
+            self._announce([hold for hold in one.holds if hold.id in new])
         self._holds[one.name] = ids
         if ids and (new or in_force > 0 or (operation is not None and not ids <= set(operation.plan.clears))):
             return messages.HoldsStand(id=f"guard/holds/{one.name}", at=now, service=one.name, holds=one.holds)
@@ -130,6 +134,16 @@ class Guard:
             if (waits and approvals.expired(operation, self._memory.saw(now))) or loading.overtaken(operation, one):
                 return messages.TimePassed(id=f"guard/time/{operation.id}", at=now, service=one.name)
         return None
+
+    def _announce(self, holds: Sequence[model.Hold]) -> None:
+        """Orders that did not come through Ferry: everybody shall know. Those that did are told where they were given."""
+        for one in holds:
+            if one.by in _OURS or one.by.startswith("slack:"):
+                continue
+            what = "All services are" if one.service == model.ALL_SERVICES else f"{one.service} is"
+            reason = f" ({one.reason})" if one.reason else ""
+            sentence = f"{what} held at 100% old: hold {one.id} was placed without Ferry{reason}. {hold.NOTHING_FORWARD}"
+            self._tasks.start(speaking.page(self._world, one.service, sentence, once=one.key))
 
     def _feed(self, message: messages.Message, one: views.ServiceView) -> None:
         """The same again only after a pause that grows: what does not succeed is not hammered."""

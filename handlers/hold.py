@@ -13,6 +13,7 @@ from handlers import answers, fleets, messages, outside, ports, remembered, spea
 from handlers.rules import decision, effects
 from k8s import convergence, errors, model, views
 
+NOTHING_FORWARD = "Nothing goes forward by itself; `/migrate safe-mode off` asks for a release."
 _AGAIN = 1.0  # seconds between two orders while the cluster does not show it
 Answer = TypeVar("Answer")
 Feed = Callable[[messages.Message], None]
@@ -48,7 +49,9 @@ class HoldLane:
             by=message.actor.id,
             since=_stamp(self._world.clock),
         )
-        return await self.place(hold, actor=message.actor)
+        what = "All services are" if message.service == model.ALL_SERVICES else f"{message.service} is"
+        said = f"{message.actor.shown} has ordered it" + (f": {message.reason}" if message.reason else "")
+        return await self.place(hold, actor=message.actor, page=f"{what} held at 100% old, {said}. {NOTHING_FORWARD}")
 
     async def place(
         self, hold: model.Hold, *, actor: messages.Person | None = None, page: str = "", early: bool = False

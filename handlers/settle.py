@@ -74,7 +74,7 @@ class Settling:
             operation=operation_document.to_document(operation) if operation else {},
             audit=audit_entry.entry(
                 at=self._world.clock.now(),
-                who="ferry",
+                who=effect.who,
                 source=messages.Source.FERRY,
                 kind=effects.EventKind.REVERTING if reverts else effects.EventKind.SETTLED,
                 sentence=effect.because,

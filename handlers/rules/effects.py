@@ -70,8 +70,8 @@ class WriteRecord:
 class RevertRecord:
     """Write this lower exposure over whatever record is in force; never a raise. Answered with `id` as the operation.
 
-    `operation`: the one that is taken back; None when a hold or a hand edit is settled. `over`: only over the record of this
-    generation (None: over any). `least`: a generation that was seen; the new one must be above it.
+    `operation`: the one that is taken back; None when a hold or a hand edit is settled. `who`: had it done. `over`: only over
+    the record of this generation (None: over any). `least`: a generation that was seen; the new one must be above it.
     """
 
     id: str
@@ -81,6 +81,7 @@ class RevertRecord:
     because: str
     over: int | None = None
     least: int = 0
+    who: str = "ferry"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ def holds_stand(of: migration.Migration, message: messages.HoldsStand, now: date
         return decision.quiet(replace(of, holds=ids), "these are the holds that the release ends")
     because = f"held at 100% old: {_reasons(message.holds)}"
     ran = of.phase in migration.RUNNING
-    settling = _settle(replace(of, holds=ids), 0, because, even_at_0=ran)
+    settling = _settle(replace(of, holds=ids), 0, because, even_at_0=ran, who=_ordered_by(message.holds))
     if operation is None:
         after = decision.at_rest(of, holds=ids)
         if of.phase is migration.Phase.HELD and not settling:
@@ -119,7 +119,9 @@ def settle_again(of: migration.Migration, _message: messages.Message, _now: date
     return decision.Decision(next=of, effects=(*settling, told), because=because)
 
 
-def _settle(of: migration.Migration, weight: int, because: str, *, even_at_0: bool = False) -> tuple[effects.Effect, ...]:
+def _settle(
+    of: migration.Migration, weight: int, because: str, *, even_at_0: bool = False, who: str = decision.FERRY
+) -> tuple[effects.Effect, ...]:
     """One record at `weight`, if what is in force is above it. `even_at_0`: a write in flight must lose its place too."""
     known = of.exposure or (of.operation.plan.after if of.operation and even_at_0 else None)
     if known is None or not (even_at_0 or known.weight > weight):
@@ -131,8 +133,14 @@ def _settle(of: migration.Migration, weight: int, because: str, *, even_at_0: bo
         exposure=lower,
         operation=of.operation,
         because=because,
+        who=who,
     )
     return (step,)
+
+
+def _ordered_by(holds: tuple[model.Hold, ...]) -> str:
+    """The first who is named; what nobody signed for was settled by Ferry."""
+    return next((hold.by for hold in holds if hold.by), decision.FERRY)
 
 
 def _reasons(holds: tuple[model.Hold, ...]) -> str:

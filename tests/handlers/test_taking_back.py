@@ -30,6 +30,29 @@ async def test_a_hold_takes_everything_back_and_settles_record_and_wish(world: W
     assert next(event.who for event in world.audit.events if event.kind == "held") == "slack:T0/BOB"
 
 
+async def test_everybody_hears_who_took_the_traffic_back_and_history_names_them(world: World) -> None:
+    await world.raised(25)
+    await world.hold(reason="checkout fails")
+    await world.settled()
+    await world.until(lambda: world.chat.pages)
+    assert world.chat.pages == [
+        (
+            "shop is held at 100% old, Bob has ordered it: checkout fails. "
+            "Nothing goes forward by itself; `/migrate safe-mode off` asks for a release."
+        )
+    ]
+    assert [one.who for one in await world.front.history("shop")] == ["slack:T0/BOB", "Ann"]
+
+
+async def test_a_hold_that_did_not_come_through_ferry_is_announced_once(world: World) -> None:
+    await world.raised(25)
+    by_hand = model.Hold("shop", "h1", reason="night shift")
+    await holds.HoldBook(world.api, NAMESPACE).place(by_hand)
+    await world.settled()
+    await world.until(lambda: world.chat.pages)
+    assert ["hold h1 was placed without Ferry (night shift)" in page for page in world.chat.pages] == [True]
+
+
 async def test_the_same_order_twice_is_one_hold(world: World) -> None:
     order = messages.PlaceHold(id="one", at=world.clock.now(), service="shop", actor=_bob())
     first, second = await asyncio.gather(world.front.hold(order), world.front.hold(order))

@@ -111,7 +111,10 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """One change that was made. `approved_by`: shown names. `before` None: the first one, or not known."""
+    """One change that was made. `approved_by`: shown names. `before` None: the first one, or not known.
+
+    `reason`: what its requester gave; `plan`: the hash that was approved. Both empty where Ferry settled something by itself.
+    """
 
     generation: int
     at: datetime | None
@@ -122,3 +125,5 @@ class Past:
     approved_by: tuple[str, ...]
     operation: str
     hash: str
+    reason: str = ""
+    plan: str = ""

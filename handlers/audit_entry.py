@@ -56,6 +56,8 @@ def past(revision: views.Revision) -> answers.Past:
         approved_by=tuple(_text(one, "shown") for one in approved if isinstance(one, dict)) if isinstance(approved, list) else (),
         operation=_text(audit, "operation") or revision.record.operation,
         hash=revision.hash,
+        reason=_text(audit, "reason"),
+        plan=_text(audit, "plan_hash"),
     )
 
 

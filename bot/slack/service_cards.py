@@ -200,10 +200,18 @@ def _past(one: answers.Past, words: Words) -> Live:
     if one.approved_by:
         first.append(words.live("history.approved", who=foreign(", ".join(one.approved_by))))
     lines = [joined(first, " ")]
-    if one.sentence:
+    if one.reason:
+        lines.append(words.live("history.reason", reason=foreign(one.reason, 200)))
+    elif one.sentence:
         lines.append(words.live("history.said", sentence=foreign(one.sentence, 200)))
-    proof = {"generation": one.generation, "hash": code(one.hash[:8] or "-"), "operation": code(one.operation or "-")}
-    return joined([*lines, words.live("history.proof", **proof)])
+    # The plan is what the card showed and people approved; what Ferry settled by itself has only its record.
+    proof = {
+        "generation": one.generation,
+        "hash": code((one.plan or one.hash)[:8] or "-"),
+        "operation": code(one.operation or "-"),
+    }
+    named = words.live("history.approved_plan", **proof) if one.plan else words.live("history.proof", **proof)
+    return joined([*lines, named])
 
 
 def _weights(one: answers.Past, words: Words) -> Live:

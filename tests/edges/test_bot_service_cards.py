@@ -379,3 +379,11 @@ def test_views_and_cards_hold_plain_json() -> None:
     of = builders.the(builders.in_phase(Phase.PROPOSED))
     shown = service_cards.overview_card(answers.Overview((line("shop", operation=of),), (), synced=True), ENGLISH)
     assert json.loads(json.dumps(shown.blocks)) == shown.blocks
+
+
+def test_history_names_the_plan_that_people_approved_and_their_reason() -> None:
+    approved = past(2, reason="second step", plan="b" * 64)
+    shown = texts(service_cards.history_card("shop", (approved, past(1)), ENGLISH).blocks)
+    assert "plan `bbbbbbbb`" in shown
+    assert "Reason: second step" in shown
+    assert "record `aaaaaaaa`" in shown

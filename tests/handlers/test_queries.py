@@ -81,6 +81,7 @@ def test_an_audit_entry_reads_back_as_the_past() -> None:
     record = protocol.Record("uid", "shop", 2, operation.plan.after, operation.id)
     past = audit_entry.past(views.Revision("r", "shop", 2, record, written, "", "f00d"))
     assert (past.before, past.weight, past.who, past.approved_by) == (25, 50, "Ann", ("Bob",))
+    assert (past.reason, past.plan) == (operation.reason, operation.plan.hash)
     assert past.at == builders.NOON
 
 

@@ -5,6 +5,7 @@ No models of the objects: an old cluster sends what no generated model accepts (
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -263,7 +264,10 @@ def _unreachable(what: str, error: Exception, limit: float) -> errors.Unreachabl
 def _told(error: Exception) -> str:
     """aiohttp's own words for a connection that cannot be made show the address of an object in memory."""
     if isinstance(error, aiohttp.ClientConnectorError) and not isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return f"no connection to {error.host}:{error.port} ({error.os_error.strerror or error.os_error})"
+        cause = error.os_error
+        number = cause.errno if isinstance(cause, ConnectionError) else None
+        why = os.strerror(number).lower() if number else cause.strerror or str(cause)
+        return f"no connection to {error.host}:{error.port} ({why})"
     return f"{type(error).__name__}: {error}"
 
 

@@ -134,6 +134,8 @@ def _proxies(status: answers.ServiceStatus, words: Words) -> list[card_parts.Blo
     heading = words.live("status.proxies", agree=agree, expected=status.expected, weight=status.weight)
     lines = []
     for proxy in status.proxies:
+        if proxy.pod.startswith("("):  # no pod, but why not all are known; it stands under what is wrong
+            continue
         facts = {"pod": foreign(proxy.pod, 80), "because": foreign(proxy.because or "-", 120), "generation": proxy.generation}
         if proxy.served is None:
             lines.append(words.live("status.proxy_silent", **facts))

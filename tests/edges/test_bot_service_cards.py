@@ -101,6 +101,13 @@ def test_the_status_names_what_is_served_held_wished_and_wrong(say: words.Words)
     assert card_checks.pressed(shown.blocks).keys() == {Action.HOLD, Action.STATUS}
 
 
+def test_what_is_not_known_of_the_proxies_is_no_proxy() -> None:
+    blind = answers.ProxyLine("(not all proxies are known: no answer)", False, None, 0, "gives no answer")
+    known = status(trouble=("(not all proxies are known: no answer) gives no answer",))
+    said = texts(service_cards.status_card(replace(known, proxies=(blind, *known.proxies)), ENGLISH, take_back=LINE).blocks)
+    assert said.count("not all proxies are known") == 1, "under what is wrong, and only there"
+
+
 def test_the_status_offers_the_button_that_fits() -> None:
     def offered(of: answers.ServiceStatus) -> dict[str, Any]:
         buttons_shown = card_checks.pressed(service_cards.status_card(of, ENGLISH, take_back=LINE).blocks)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from handlers import outside, ports
-from k8s import errors, model, proxy_report, views
+from k8s import errors, model, views
 
 
 async def adopt(world: outside.Outside, found: tuple[model.Hold, ...]) -> None:
@@ -15,12 +15,17 @@ async def adopt(world: outside.Outside, found: tuple[model.Hold, ...]) -> None:
             return  # it counts as reported all the same, and is tried again
 
 
-def only_reported(fleet: views.Fleet, view: views.ServiceView, clock: ports.Clock) -> tuple[model.Hold, ...]:
-    """Of this service: what agents hold and the cluster does not show, without what a record ended that an agent has yet to read.
+def only_reported(
+    fleet: views.Fleet, view: views.ServiceView, clock: ports.Clock, *, ended: bool = False
+) -> tuple[model.Hold, ...]:
+    """Of this service: what agents hold and the cluster does not show, without those that its record has ended.
 
-    With the words it was placed with, where an agent knows them: its cause says when it may be released.
+    `ended`: those alone, where an agent that serves the record holds all the same: it has yet to see that the key is gone,
+    or the key came back and was deleted by hand. With the words a hold was placed with, where an agent knows them: its cause
+    says when it may be released.
     """
     standing = {hold.id for hold in view.holds}
+    cleared = frozenset(view.record.clears) if view.record is not None else frozenset()
     found: dict[str, model.Hold] = {}
     for report in fleet.reports:
         one = report.services.get(view.name)
@@ -28,7 +33,7 @@ def only_reported(fleet: views.Fleet, view: views.ServiceView, clock: ports.Cloc
             continue
         words = {hold.id: hold for hold in one.pushed}
         for hold_id in one.holds:
-            if hold_id in standing or _is_behind(one, view, hold_id):
+            if hold_id in standing or (hold_id in cleared) is not ended or (ended and one.generation < view.generation):
                 continue
             if hold_id in words:
                 found[hold_id] = replace(words[hold_id], service=view.name)
@@ -36,8 +41,3 @@ def only_reported(fleet: views.Fleet, view: views.ServiceView, clock: ports.Cloc
                 since = clock.now().isoformat(timespec="seconds")
                 found[hold_id] = model.Hold(view.name, hold_id, reason="a proxy holds it; adopted", by="ferry", since=since)
     return tuple(found[hold_id] for hold_id in sorted(found))
-
-
-def _is_behind(one: proxy_report.ServiceReport, view: views.ServiceView, hold_id: str) -> bool:
-    record = view.record
-    return record is not None and hold_id in record.clears and one.generation < record.generation

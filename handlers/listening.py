@@ -3,7 +3,7 @@ that was low for a moment. It is written down, so that it is seen, settled, and 
 """
 
 from handlers import adopting, fleets, hold, messages, outside, remembered
-from k8s import views
+from k8s import model, views
 
 
 class Listening:
@@ -12,6 +12,7 @@ class Listening:
         self._memory = memory
         self._fleets = asked
         self._feed = feed
+        self._anew: set[tuple[str, int, str]] = set()  # service, generation of the record, id of a hold that it ended
         self._ahead: dict[str, tuple[int, int]] = {}  # generations by service: of the record, of the proxies
 
     async def listen(self) -> None:
@@ -21,13 +22,29 @@ class Listening:
         if not view.synced:
             return
         self._tell_restored(fleet, view)
+        anew = self._held_anew(fleet, view)
         for name, one in view.services.items():
-            await adopting.adopt(self._world, adopting.only_reported(fleet, one, self._world.clock))
+            found = adopting.only_reported(fleet, one, self._world.clock)
+            await adopting.adopt(self._world, (*found, *anew.get(name, ())))
             lowest = lowest_wish(fleet, one)
             if lowest is not None and self._memory.open(name) is None:
                 self._feed(
                     messages.WishLowered(id=f"proxies/wish/{name}", at=self._world.clock.now(), service=name, weight=lowest)
                 )
+
+    def _held_anew(self, fleet: views.Fleet, view: views.ClusterView) -> dict[str, tuple[model.Hold, ...]]:
+        """Holds that a record has ended and that stand at proxies twice in a row: once, and they have yet to see the end."""
+        found = {
+            (name, one.generation, hold.id): hold
+            for name, one in view.services.items()
+            for hold in adopting.only_reported(fleet, one, self._world.clock, ended=True)
+        }
+        still: dict[str, tuple[model.Hold, ...]] = {}
+        for key, one in found.items():
+            if key in self._anew:
+                still[one.service] = (*still.get(one.service, ()), one)
+        self._anew = set(found)
+        return still
 
     def _tell_restored(self, fleet: views.Fleet, view: views.ClusterView) -> None:
         """Proxies are ahead of the record twice in a row: once, and it may be our watch that lags."""

@@ -7,7 +7,7 @@ import pytest
 
 from deploy.playground.kubernetes.failures import ApiFailure, internal
 from deploy.playground.kubernetes.faults import EVERYTHING, Match
-from handlers import messages, outside
+from handlers import adopting, fleets, listening, messages, outside, remembered
 from handlers.rules import migration, refusals
 from k8s import client, holds, model, protocol
 from tests.handlers.world import NAMES, NAMESPACE, World
@@ -173,6 +173,36 @@ async def test_releasing_needs_four_eyes_and_leaves_the_weight_at_0(world: World
     assert world.agents.served("shop") == [5, 5]
 
 
+async def released(world: World) -> model.Hold:
+    """It was held, and the release is done."""
+    placed = await world.hold()
+    await world.until(world.standing)
+    asked = await world.release()
+    assert asked.operation is not None, asked.sentence
+    assert (await world.approve(asked.operation)).refusal is None
+    await world.confirm(asked.operation)
+    await world.closed(asked.operation)
+    await world.until(lambda: not world.standing())
+    return placed.hold
+
+
+async def test_a_key_that_proxies_have_yet_to_see_removed_is_not_written_again(world: World) -> None:
+    hold = await released(world)
+    one, clock = world.cluster.service("shop"), world.clock
+    await world.front.stop()
+    for pod in world.agents.pods:  # they have read the record that ends it, and the removal of its key is on its way
+        world.agents.memory[pod, "shop"] = protocol.see_holds(world.agents.memory[pod, "shop"], [hold.id])
+    world.agents.behind.update(world.agents.pods)
+    fleet = await world.agents.fleet()
+    assert [report.services["shop"].holds for report in fleet.reports] == [(hold.id,)] * 2
+    assert adopting.only_reported(fleet, one, clock) == ()
+    ears = listening.Listening(world.outside, memory=remembered.Remembered(), asked=fleets.Fleets(world.agents), feed=unheard)
+    await ears.listen()
+    assert hold.id not in str(await world.keys())
+    await ears.listen()  # seconds later they still hold: somebody had put the key back, and has taken it away again
+    assert hold.id in str(await world.keys())
+
+
 async def test_releasing_one_service_of_a_hold_of_all_leaves_the_others_held(world: World) -> None:
     placed = await world.hold("all")
     await world.until(lambda: all(world.standing(name) for name in NAMES))
@@ -236,6 +266,10 @@ async def test_lowering_that_cannot_be_written_becomes_a_hold(world: World, weig
     rule.remove()
     assert (await world.closed(asked.operation)).outcome is Outcome.REVERTED
     await world.settled()
+
+
+def unheard(_message: messages.Message) -> None:
+    """Nobody listens."""
 
 
 def _bob() -> messages.Person:

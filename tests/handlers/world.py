@@ -209,6 +209,11 @@ class World:
     def standing(self, service: str = "shop") -> tuple[str, ...]:
         return tuple(hold.key for hold in self.cluster.service(service).holds)
 
+    async def keys(self) -> dict[str, str]:
+        """Of `migration-holds`, as the API server has it."""
+        found = await self.api.get(client.CONFIG_MAPS, NAMESPACE, holds.CONFIG_MAP)
+        return dict(found.get("data") or {})
+
     async def settled(self, service: str = "shop") -> None:
         """Record 0, wish 0."""
         await self.until(lambda: self.record(service) is not None and (self.weight(service), self.wish(service)) == (0, 0))

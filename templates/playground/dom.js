@@ -9,9 +9,14 @@ function dress(node, attributes, children) {
     else if (name === "style") for (const [key, setting] of Object.entries(value)) node.style.setProperty(key, setting);
     else node.setAttribute(name, value === true ? "" : String(value));
   }
-  node.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  node.append(...nodes(children));
   return node;
 }
+
+const nodes = (children) => children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false);
+
+// Like replaceChildren, for children as `el` takes them: lists, and nothing at all, are welcome.
+export const fill = (node, ...children) => node.replaceChildren(...nodes(children));
 
 export function el(tag, attributes, ...children) {
   return dress(document.createElement(tag), attributes, children);

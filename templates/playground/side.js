@@ -1,6 +1,6 @@
 // The playground's own panel: traffic, knobs, Slack's mishaps, what went over the wire. Not part of Slack, and looks it.
 
-import { byId, el, patch, toast } from "./dom.js";
+import { byId, el, fill, patch, toast } from "./dom.js";
 import { chart } from "./chart.js";
 import { turned, watched } from "./tour.js";
 import { ask } from "./wire.js";
@@ -9,7 +9,7 @@ export function showTraffic(told) {
   const { snapshot } = told;
   const share = Number(snapshot.now?.share_new ?? 0);
   watched(share);
-  byId("traffic").replaceChildren(
+  fill(byId("traffic"),
     el("h2", {}, "Live traffic"),
     el("div", { class: "share" },
       el("div", { class: "digits", role: "status", "aria-live": "off", "aria-label": "Share of the new cluster" },

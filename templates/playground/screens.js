@@ -2,7 +2,6 @@
 
 import { ask } from "./wire.js";
 import { toast } from "./dom.js";
-import { pressed } from "./tour.js";
 
 class Screen {
   constructor(address) {
@@ -26,7 +25,6 @@ class Screen {
       ...this.address, block_id: block.block_id, action_id: part.action_id, value, filled: this.filled(),
     });
     if (answer.error) toast(answer.error, "bad");
-    else pressed(part.text?.text ?? "", answer.acknowledged);
     return answer;
   }
 }

@@ -46,12 +46,20 @@ function tick(name) {
   show();
 }
 
-// What the rest of the page saw happen.
-export const seen = (messages) => messages.some((message) => message.bot_id && JSON.stringify(message.blocks || []).includes('"action_id"')) && tick("asked");
-export function pressed(label, acknowledged) {
-  if (!acknowledged) return;
-  if (/approve|批准|同意/i.test(label)) tick("approved");
-  if (/confirm|确认/i.test(label)) tick("confirmed");
+// What the rest of the page saw happen. What a card offers now is how far its request has come: a press may be refused.
+const FAR = [["confirmed", (card) => /🔵|🟢/u.test(card.title)], ["approved", offers("confirm")], ["asked", offers("approve")]];
+
+function offers(act) {
+  return (card) => card.offered.some((id) => id === act || id.endsWith(`.${act}`));
+}
+
+export function seen(messages) {
+  const cards = messages.filter((message) => message.bot_id).map((message) => ({
+    title: (message.blocks || []).find((block) => block.type === "header")?.text?.text ?? "",
+    offered: (message.blocks || []).flatMap((block) => block.elements || []).map((part) => part.action_id || ""),
+  }));
+  const reached = FAR.findIndex(([, holds]) => cards.some(holds));
+  if (reached >= 0) FAR.slice(reached).forEach(([name]) => tick(name));
 }
 export const watched = (share) => share > 0 && tick("moved");
 export const turned = () => tick("broken");

@@ -3,6 +3,8 @@
 import { avatar, byId, el, toast } from "./dom.js";
 import { composer } from "./composer.js";
 import { directory } from "./directory.js";
+import { closeDrawers, draw, startDrawers } from "./drawers.js";
+import { leave } from "./follow.js";
 import { channelItems, showMessages, showOlder, threadItems } from "./messages.js";
 import { showSimulate, showTraffic, showWire, withoutTraffic } from "./side.js";
 import { seen, startTour } from "./tour.js";
@@ -32,7 +34,7 @@ function go(channel, tab = "messages") {
   look.channel = channel;
   look.thread = null;
   look.tab = tab;
-  byId("stream").dataset.jump = "yes";
+  closeDrawers();
   refreshLook();
   if (tab === "home") wire.ask("home", { tab: "home" });
 }
@@ -41,7 +43,6 @@ const refreshLook = () => wire.ask("look", { viewer: look.viewer, channel: look.
 
 function openThread(ts) {
   look.thread = ts;
-  byId("thread-stream").dataset.jump = "yes";
   paint();
   reply.focus();
 }
@@ -125,14 +126,15 @@ function paint() {
     const signature = JSON.stringify([state.viewer, state.home]);
     if (stream.shownHome !== signature) stream.replaceChildren(home(state.home));
     stream.shownHome = signature;
+    leave(stream);
   } else {
     stream.shownHome = "";
-    showMessages(stream, channelItems(state), { openThread, welcome: welcome(channel) });
+    showMessages(stream, channelItems(state), { openThread, welcome: welcome(channel), place: `${state.viewer} ${state.channel}` });
   }
   byId("composer").querySelector("textarea").placeholder = `Message ${channel.im ? hello.app.name : `#${channel.name}`} as ${directory.person(state.viewer).real_name}`;
   byId("thread").hidden = !look.thread;
   byId("frame").classList.toggle("with-thread", Boolean(look.thread));
-  if (look.thread) showMessages(byId("thread-stream"), threadItems(state, look.thread), { openThread });
+  if (look.thread) showMessages(byId("thread-stream"), threadItems(state, look.thread), { openThread, place: `${state.viewer} ${look.thread}` });
   showViews(state.views);
 }
 
@@ -171,15 +173,21 @@ byId("thread-close").addEventListener("click", () => {
   paint();
 });
 showSimulate(staleClick);
+startDrawers();
 startTour({
   put(text) {
+    closeDrawers();
     const ann = directory.people().find((person) => person.name === "ann");
     if (ann && state.viewer !== ann.id) become(ann.id);
     if (state.channels.find((one) => one.id === state.channel)?.im) go(state.channels.find((one) => one.bot && !one.im).id);
     main.put(text);
   },
-  become: (name) => become(directory.people().find((person) => person.name === name)?.id || look.viewer),
+  become(name) {
+    closeDrawers();
+    become(directory.people().find((person) => person.name === name)?.id || look.viewer);
+  },
   reveal(id) {
+    draw("panel", true);
     byId(id).scrollIntoView({ behavior: "smooth", block: "nearest" });
     byId(id).classList.add("flash");
     setTimeout(() => byId(id).classList.remove("flash"), 1600);

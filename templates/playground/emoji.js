@@ -13,6 +13,7 @@ const NAMES = {
 const DRAWN = {
   "🟡": "dot yellow", "🔵": "dot blue", "🟢": "dot green", "🔴": "dot red", "🟠": "dot orange", "⚪": "dot white",
   "✅": "tick", "❌": "cross", "⛔": "stop", "🚫": "stop", "⚠": "warn", "ℹ": "info", "⏳": "wait", "🚨": "siren",
+  "🔒": "lock",
 };
 const SIGNS = new RegExp(`(${Object.keys(DRAWN).join("|")})\\ufe0f?`, "u");
 

@@ -1,6 +1,7 @@
 // Messages in a channel and in a thread.
 
 import { avatar, clock, el, patch, svg, toast } from "./dom.js";
+import { follow } from "./follow.js";
 import { blocks } from "./blocks.js";
 import { directory } from "./directory.js";
 import { dialog } from "./dialogs.js";
@@ -47,15 +48,14 @@ function dayBreak(before, message) {
   return !before || new Date(Number(before.ts) * 1000).toDateString() !== new Date(Number(message.ts) * 1000).toDateString() ? day : "";
 }
 
-export function showMessages(stream, items, { openThread, welcome }) {
-  if (items.length === 0 && welcome) {
-    stream.replaceChildren(Object.assign(welcome, { shownContent: "" }));
-    return;
-  }
-  const atEnd = stream.scrollHeight - stream.scrollTop - stream.clientHeight < 120;
-  patch(stream, items, (item) => `${item.message.ephemeral ? "e" : "m"}${item.message.channel}${item.message.ts}`, (item) => article(item, openThread));
-  if (atEnd || stream.dataset.jump === "yes") stream.scrollTop = stream.scrollHeight;
-  stream.dataset.jump = "no";
+const keyOf = (item) => `${item.message.ephemeral ? "e" : "m"}${item.message.channel}${item.message.ts}`;
+
+// `place`: whose eyes, and where; another one begins at its newest message.
+export function showMessages(stream, items, { openThread, welcome, place }) {
+  const settle = follow(stream, place);
+  if (items.length === 0 && welcome) stream.replaceChildren(Object.assign(welcome, { shownContent: "" }));
+  else patch(stream, items, keyOf, (item) => article(item, openThread));
+  settle(items.map((item) => ({ key: keyOf(item), mine: item.message.ephemeral || item.message.user === item.viewer })));
 }
 
 function article(item, openThread) {

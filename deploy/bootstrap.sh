@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the machine lacks for the playground and the tests: nginx, redis-server, prometheus, alertmanager, chromium.
+# Installs what the machine lacks for the playground and the tests: nginx, redis-server, prometheus, alertmanager, chromium,
+# and on Debian a font with Chinese characters (7 MB), without which the browser shows boxes.
 # Safe to run again: it does nothing when everything is there. `--quiet` says nothing in that case.
 set -euo pipefail
 
@@ -24,6 +25,9 @@ present() { # any of the names, on PATH or in the places where Debian keeps serv
   return 1
 }
 
+has_chinese() { [ -n "$(fc-list :lang=zh family 2>/dev/null)" ] || [ -e /usr/share/fonts/truetype/wqy/wqy-zenhei.ttc ]; }
+may_install() { [ "$(id -u)" -eq 0 ] || { command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null; }; }
+
 apt_packages=() brew_packages=() lacking=()
 for line in "${wanted[@]}"; do
   read -r programs debian homebrew <<<"$line"
@@ -36,6 +40,10 @@ done
 if ! python3 -c 'import ensurepip' 2>/dev/null; then
   lacking+=(python3-venv) apt_packages+=(python3-venv)
 fi
+# Nothing fails for want of a font: it comes along where it can.
+if command -v apt-get >/dev/null 2>&1 && ! has_chinese && may_install; then
+  lacking+=("a Chinese font") apt_packages+=(fonts-wqy-zenhei)
+fi
 
 if [ ${#lacking[@]} -eq 0 ]; then
   [ "$quiet" = --quiet ] || echo "bootstrap: everything is here"
@@ -46,7 +54,7 @@ echo "bootstrap: installing ${lacking[*]}"
 if command -v apt-get >/dev/null 2>&1; then
   as_root=()
   if [ "$(id -u)" -ne 0 ]; then
-    if command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null; then as_root=(sudo -n)
+    if may_install; then as_root=(sudo -n)
     else echo "bootstrap: please run, then try again:  sudo apt-get install -y ${apt_packages[*]}" >&2; exit 1; fi
   fi
   # A package's service must not start here: Ferry starts its own copies and takes them down again.

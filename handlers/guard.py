@@ -143,7 +143,7 @@ class Guard:
             what = "All services are" if one.service == model.ALL_SERVICES else f"{one.service} is"
             reason = f" ({one.reason})" if one.reason else ""
             sentence = f"{what} held at 100% old: hold {one.id} was placed without Ferry{reason}. {hold.NOTHING_FORWARD}"
-            self._tasks.start(speaking.page(self._world, one.service, sentence, once=one.key))
+            self._tasks.start(speaking.page(self._world, one.service, sentence, once=one.key, held=True))
 
     def _feed(self, message: messages.Message, one: views.ServiceView) -> None:
         """The same again only after a pause that grows: what does not succeed is not hammered."""

@@ -103,7 +103,7 @@ class HoldLane:
             lost = f"The hold of {hold.service} is in force nowhere yet ({placed.trouble}). Ferry goes on trying; look now."
             await speaking.page(self._world, hold.service, lost)
         elif page:
-            await speaking.page(self._world, hold.service, page, once=hold.key)
+            await speaking.page(self._world, hold.service, page, once=hold.key, held=True)
 
     def affected(self, hold: model.Hold) -> tuple[str, ...]:
         if hold.service != model.ALL_SERVICES:

@@ -109,8 +109,8 @@ class Chat(Protocol):
     async def alert(self, alert: messages.Alert) -> None:
         """Post the card of an alert that no operation's thread tells of: a warning, or its end. Nobody is called."""
 
-    async def page(self, service: str, sentence: str) -> None:
-        """Reach the people who must act now."""
+    async def page(self, service: str, sentence: str, *, held: bool = False) -> None:
+        """Reach the people who must act now. `held`: it is at 100% old already, the way on is a release."""
 
 
 class AuditLog(Protocol):

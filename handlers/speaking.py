@@ -17,10 +17,10 @@ async def spoken(call: Awaitable[None]) -> None:
         _log.error("not said", error=f"{type(error).__name__}: {error}")
 
 
-async def page(world: outside.Outside, service: str, sentence: str, *, once: str = "") -> None:
-    """Calls people. `once`: a key that is called for once over all replicas; empty: each time."""
+async def page(world: outside.Outside, service: str, sentence: str, *, once: str = "", held: bool = False) -> None:
+    """Calls people. `once`: a key that is called for once over all replicas; empty: each time. `held`: it is safe already."""
     if not once or await first(world, f"page/{once}"):
-        await spoken(world.chat.page(service, sentence))
+        await spoken(world.chat.page(service, sentence, held=held))
 
 
 async def first(world: outside.Outside, key: str) -> bool:

@@ -133,7 +133,7 @@ class Chat:
         self.alerts.append(alert)
         self._speak()
 
-    async def page(self, service: str, sentence: str) -> None:
+    async def page(self, service: str, sentence: str, *, held: bool = False) -> None:
         self.pages.append(sentence)
         self._speak()
 

@@ -9,7 +9,7 @@ from deploy.playground.world import backends, traffic
 
 Json = dict[str, Any]
 SHOWN = 120  # seconds
-_SHARE_OVER = 3  # seconds: at 60 requests a second one second alone says little about 5%
+_SHARE_OVER = (3, 12)  # seconds, at least and at most: at 60 requests a second one second alone says little about 5%
 _BUCKETS = backends.BUCKETS_A_SECOND
 
 
@@ -37,9 +37,10 @@ def series(
     ]
 
 
-def latest(points: list[Json]) -> Json:
-    """`now` of the page: the newest second, and the share of the last few."""
-    recent = points[-_SHARE_OVER:]
+def latest(points: list[Json], *, steady: float) -> Json:
+    """`now` of the page: the newest second, and the share over the seconds since the weights were last changed, `steady` ago."""
+    least, most = _SHARE_OVER
+    recent = points[-min(most, max(least, int(steady) - 1)) :]
     old, new = (sum(point[side] for point in recent) for side in ("old", "new"))
     quiet = not recent or not recent[-1]["new"]
     share = 0.0 if quiet or not new else 100.0 * new / (old + new)

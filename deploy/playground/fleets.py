@@ -44,6 +44,15 @@ class FleetWatch:
         """The samples of the last two minutes and a little."""
         return list(itertools.islice(reversed(self.samples), round(_RECENT / self._every)))[::-1]
 
+    def steady(self, now: float) -> float:
+        """For how many seconds up to `now` (monotonic) every look has seen the weights of the newest one; two minutes at most."""
+        weights, since = _weights(self.latest), now
+        for sample in reversed(self.recent()):
+            if _weights(sample.fleet) != weights:
+                break
+            since = sample.at
+        return now - since
+
     def weight(self, service: str) -> int:
         """The most that any proxy serves of new."""
         return max((report.services[service].served for report in self.latest.reports if service in report.services), default=0)
@@ -63,3 +72,8 @@ class FleetWatch:
         while True:
             await self.look()
             await asyncio.sleep(self._every)
+
+
+def _weights(fleet: views.Fleet) -> set[tuple[str, int]]:
+    """Every weight that any proxy serves of a service."""
+    return {(name, one.served) for report in fleet.reports for name, one in report.services.items()}

@@ -1,6 +1,6 @@
 """The newcomer's tour on the page, by clicking and typing, with the whole playground behind it; counted at the backends.
 
-With FERRY_SCREENSHOT set, the picture of README.md is made anew.
+With FERRY_SCREENSHOT set, the picture of README.md is made anew, with some quiet time at each weight for its chart.
 """
 
 import asyncio
@@ -25,6 +25,7 @@ FLAGS = "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run
 PICTURE = Path(__file__).parents[2] / "docs" / "playground.png"
 RPS = 300.0  # more than the page's own, so that a share can be counted within seconds
 ASKED = 1_500
+QUIET_SECONDS = 28  # at each weight, on the picture
 PATIENCE = 60_000  # milliseconds: a shift is watched for some seconds before it is done
 SERVICE = objects.FIRST
 
@@ -78,22 +79,40 @@ async def at_new(playground: laptop.Playground) -> int:
         await asyncio.sleep(0.05)
 
 
+async def pictured(playground: laptop.Playground, weight: int) -> None:
+    """For the picture alone: until the chart has shown about this share for a while."""
+    if not os.environ.get("FERRY_SCREENSHOT"):
+        return
+    side = panel.Panel(playground)
+    while True:
+        shown = side.snapshot()["series"][-QUIET_SECONDS:]
+        if all(point["old"] + point["new"] > RPS / 2 for point in shown):
+            near = [abs(100 * point["new"] / (point["old"] + point["new"]) - weight) < 10 for point in shown]
+            if all(near) and all(bool(point["new"]) == bool(weight) for point in shown):
+                return
+        await asyncio.sleep(0.5)
+
+
 async def test_a_newcomer_moves_traffic_breaks_the_new_cluster_and_watches_it_come_back(
     browser: Browser, playground: laptop.Playground
 ) -> None:
     share = browser.get_by_role("status", name="Share of the new cluster")
     await expect(share).to_have_text("0%")
     assert await at_new(playground) == 0
+    await pictured(playground, 0)
 
     await shifted(browser, 5, f"Done — shift {SERVICE.name} 0% → 5%")
     assert counting.within(ASKED, await at_new(playground), 5)
     await expect(share).not_to_have_text("0%")
     await expect(browser.get_by_label("Tour").get_by_role("img", name="done")).to_have_count(4)
+    await pictured(playground, 5)
 
     await shifted(browser, 25, f"Done — shift {SERVICE.name} 5% → 25%")
     assert counting.within(ASKED, await at_new(playground), 25)
     await expect(share).to_have_text(re.compile(r"(1[5-9]|2\d|3[0-5])\.\d%"))
     if os.environ.get("FERRY_SCREENSHOT"):
+        await pictured(playground, 25)
+        await expect(share).to_have_text(re.compile(r"2[45]\.\d%"))
         await browser.mouse.move(0, 0)
         await browser.screenshot(path=PICTURE)
 

@@ -10,6 +10,7 @@ from deploy.playground.world import backends, traffic
 Json = dict[str, Any]
 SHOWN = 120  # seconds
 _SHARE_OVER = (3, 12)  # seconds, at least and at most: at 60 requests a second one second alone says little about 5%
+_NO_CHANCE = 7  # requests a second: where so many are usual, chance leaves one second in a thousand without any
 _BUCKETS = backends.BUCKETS_A_SECOND
 
 
@@ -37,12 +38,15 @@ def series(
     ]
 
 
-def latest(points: list[Json], *, steady: float) -> Json:
-    """`now` of the page: the newest second, and the share over the seconds since the weights were last changed, `steady` ago."""
+def latest(points: list[Json], *, steady: float, served: bool) -> Json:
+    """`now` of the page: the newest second, and the share over the seconds since the weights were last changed, `steady` ago.
+
+    `served`: some service has a weight. A second without a request at new is the end of it only where chance is no reason.
+    """
     least, most = _SHARE_OVER
     recent = points[-min(most, max(least, int(steady) - 1)) :]
     old, new = (sum(point[side] for point in recent) for side in ("old", "new"))
-    quiet = not recent or not recent[-1]["new"]
+    quiet = not recent or (not recent[-1]["new"] and (not served or new >= _NO_CHANCE * len(recent)))
     share = 0.0 if quiet or not new else 100.0 * new / (old + new)
     newest = points[-1] if points else {"old": 0, "new": 0, "errors": 0, "fallback": 0}
     return {"share_new": share, **{name: newest[name] for name in ("old", "new", "errors", "fallback")}}

@@ -37,7 +37,9 @@ class Panel:
         )
         fleet = playground.fleet
         services = [{"name": app.name, "weight": fleet.weight(app.name), "held": fleet.held(app.name)} for app in objects.APPS]
-        now = figures.latest(points, steady=fleet.steady(time.monotonic())) | {"waiting": playground.traffic.waiting}
+        served = any(service["weight"] for service in services)
+        now = figures.latest(points, steady=fleet.steady(time.monotonic()), served=served)
+        now["waiting"] = playground.traffic.waiting
         return {"series": points, "now": now, "services": services, "notes": self._notes()}
 
     def knobs(self) -> list[side_panel.Knob]:

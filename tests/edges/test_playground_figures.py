@@ -22,11 +22,20 @@ def points(*new: int) -> list[figures.Json]:
 )
 def test_the_share_is_taken_since_the_weights_were_changed(steady: float, share: float) -> None:
     shown = points(99, 99, 25, 15, 20, 15, 15, 20, 20, 25, 25, 10, 20, 30)
-    assert figures.latest(shown, steady=steady)["share_new"] == pytest.approx(share)
+    assert figures.latest(shown, steady=steady, served=True)["share_new"] == pytest.approx(share)
 
 
-def test_a_quiet_second_is_none_of_new() -> None:
-    assert figures.latest(points(50, 50, 50, 0), steady=60.0)["share_new"] == 0.0
+@pytest.mark.parametrize(
+    ("usual", "served", "share"),
+    [
+        (50, True, 0.0),  # so many are not left out by chance: new is gone
+        (4, True, 3.0),  # a second without any is nothing special
+        (4, False, 0.0),  # nothing is sent there any more
+    ],
+)
+def test_a_second_without_new_is_the_end_only_where_chance_is_no_reason(usual: int, served: bool, share: float) -> None:
+    shown = figures.latest(points(usual, usual, usual, 0), steady=60.0, served=served)
+    assert shown["share_new"] == pytest.approx(share)
 
 
 class Nobody:

@@ -105,7 +105,7 @@ def test_the_chart_shows_what_the_backends_counted_and_the_share_of_the_last_sec
     assert [(point["old"], point["new"]) for point in points[-4:]] == [(60, 0), (57, 3), (45, 15), (45, 15)]
     assert [point["errors"] for point in points[-2:]] == [0, 2]
     assert [point["fallback"] for point in points[-2:]] == [4, 0]
-    latest = figures.latest(points)
+    latest = figures.latest(points, steady=0.0, served=True)
     assert latest["share_new"] == pytest.approx(100 * 33 / 180)
     assert (latest["old"], latest["new"]) == (45, 15)
 

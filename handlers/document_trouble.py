@@ -16,6 +16,7 @@ class DocumentTrouble:
     def __init__(self, world: outside.Outside) -> None:
         self._world = world
         self._known = ""
+        self._whole_version = ""
 
     def look(self, view: views.ClusterView) -> bool:
         """Is there anything new to be said?"""
@@ -24,7 +25,10 @@ class DocumentTrouble:
     async def say(self, view: views.ClusterView) -> None:
         """Once over all replicas for each way in which each edit broke it."""
         before, self._known = self._known, view.document_trouble
-        key = effects.digest("document", before, self._known, view.document_version)
+        if not self._known:
+            self._whole_version = view.document_version
+        # A document that is gone has no version of its own: what it was last makes each loss another one.
+        key = effects.digest("document", before, self._known, view.document_version or self._whole_version)
         if not await speaking.first(self._world, f"document/{key}"):
             return
         if self._known:
@@ -34,7 +38,8 @@ class DocumentTrouble:
             await speaking.spoken(self._world.chat.alert(self._whole(before, key)))
 
     async def _broken(self, trouble: str) -> None:
-        sentence = f"{trouble.rstrip('.')}. What is lower in it is obeyed, and nothing is raised before it is corrected."
+        meant = "What is lower in it is obeyed; what it does not name goes to 100% old. Nothing is raised before it is corrected."
+        sentence = f"{trouble.rstrip('.')}. {meant}"
         event = effects.AuditEvent(
             kind=effects.EventKind.REFUSED,
             who=decision.FERRY,

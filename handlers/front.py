@@ -129,13 +129,15 @@ class Front:
         if heard is None:
             heard = self._tasks.start(self._handled(message), name=f"{type(message).__name__} {message.id}")
             self._heard[message.id] = heard
+            heard.add_done_callback(lambda task: self._forget_failed(message.id, task))
             while len(self._heard) > _HEARD:
                 self._heard.popitem(last=False)
-        try:
-            return await asyncio.shield(heard)  # who asked may hang up; what was begun is finished
-        except Exception:
-            self._heard.pop(message.id, None)  # it failed: another delivery may try again
-            raise
+        return await asyncio.shield(heard)  # who asked may hang up; what was begun is finished
+
+    def _forget_failed(self, message_id: str, task: asyncio.Task[answers.Answer]) -> None:
+        """It failed: another delivery may try again."""
+        if (task.cancelled() or task.exception() is not None) and self._heard.get(message_id) is task:
+            del self._heard[message_id]
 
     async def hold(self, message: messages.PlaceHold) -> answers.Placed:
         """100% old, now, for one service or for all: written and pushed at once, whatever else is broken."""

@@ -35,7 +35,7 @@ def hold_from(key: str, value: object) -> model.Hold | None:
     except (ValueError, RecursionError):
         written = None
     if not isinstance(written, dict):
-        return model.Hold(service, hold_id, reason=text.strip()[:_LONGEST_TEXT])
+        return model.Hold(service, hold_id, reason=_text(text.strip()))
     return model.Hold(service, hold_id, **{name: _text(written.get(name)) for name in _FIELDS})
 
 
@@ -61,4 +61,6 @@ def hold_from_document(document: Mapping[str, Any]) -> model.Hold:
 
 
 def _text(value: object) -> str:
-    return "" if value is None else value[:_LONGEST_TEXT] if isinstance(value, str) else json.dumps(value)[:_LONGEST_TEXT]
+    """Half an emoji, as a tool leaves it that cuts a string, is no text that can be written again: it becomes a question mark."""
+    text = "" if value is None else value if isinstance(value, str) else json.dumps(value)
+    return text[:_LONGEST_TEXT].encode("utf-8", "replace").decode()

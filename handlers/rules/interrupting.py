@@ -68,7 +68,7 @@ def record_restored(of: migration.Migration, message: messages.RecordRestored, _
     if of.exposure is None or of.generation != message.generation:
         return decision.quiet(of, "another record stands by now")
     seen = f"generation {message.generation} over {message.highest}"
-    because = f"an older record was put back by hand ({seen}): settled at 0%"
+    because = f"an older record was put back by hand ({seen}); it is settled at 0%"
     change = effects.restored_id(of.service, message.generation, message.highest)
     step = effects.RevertRecord(
         id=change,
@@ -80,8 +80,8 @@ def record_restored(of: migration.Migration, message: messages.RecordRestored, _
         least=message.highest,
     )
     page = f"{of.service}: {because}. Ask for its share again with `/migrate shift {of.service} …`."
-    told = decision.event(of, effects.EventKind.SETTLED, because)
-    return decision.Decision(next=of, effects=(step, told, effects.PageSomebody(of.service, page, once=change)), because=because)
+    # The write tells of itself in its revision; while it does not succeed, this is decided again and again.
+    return decision.Decision(next=of, effects=(step, effects.PageSomebody(of.service, page, once=change)), because=because)
 
 
 def record_restored_while_running(

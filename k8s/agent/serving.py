@@ -40,6 +40,7 @@ class Serving:
         self._memories = {name: one.memory for name, one in remembered.items()}
         self._for_all = self._memories.pop(model.ALL_SERVICES, protocol.Memory(model.ALL_SERVICES))
         self._structure: dict[str, model.Exposure] = {}
+        self._without_old: frozenset[str] = frozenset()
         self._may_raise = may_raise
         self._unwritten: dict[str, str] = {}
         self._unmoved: dict[str, str] = {}
@@ -124,8 +125,13 @@ class Serving:
         known = protocol.see_peer(self._for_all, protocol.Peer(generation=0, weight=0, holds=tuple(for_all)))
         self._keep_for_all(known, orders.get(model.ALL_SERVICES, ()))
 
-    def nginx_serves(self, structure: Mapping[str, model.Exposure]) -> None:
-        """nginx was asked and serves these targets and rules: raises that waited for it may go on."""
+    def nginx_serves(self, structure: Mapping[str, model.Exposure], *, without_old: frozenset[str] = frozenset()) -> None:
+        """nginx was asked and serves these targets and rules: raises that waited for it may go on.
+
+        `without_old`: services whose old cluster has no address. Their records are served, because nobody else could answer,
+        but no raise of theirs is called done: there would be no way back.
+        """
+        self._without_old = without_old
         self._structure = {name: exposure.at(0) for name, exposure in structure.items()}
         for name in self._memories:
             self._serve(name)
@@ -154,7 +160,7 @@ class Serving:
             holds=memory.held,
             lowest_wish=memory.lowest_wish if memory.agreed else None,
             because=self.trouble.get(name) or now.effective.because + waits,
-            applied=self.converged(name),
+            applied=self.converged(name) and name not in self._without_old,
             traffic=traffic,
             pushed=self._orders.get(name, ()),
         )

@@ -5,7 +5,7 @@ and a backend that was never resolved is replaced by the one that was served bef
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from k8s import model, nginx
 
@@ -15,7 +15,8 @@ Known = Callable[[str, int], tuple[str, ...]]  # host, port -> IP:port as last r
 @dataclass(frozen=True, slots=True)
 class Plan:
     """`sites` by service. `reachable`: those whose old cluster has an address; `unreachable`: a sentence for each of the others.
-    `whole`: those of which every address is known, so that raises may rely on them. `trouble`: what is not as the document says.
+    `whole`: those whose new cluster has an address, so that their records may be served. `trouble`: what is not as the document
+    says.
     """
 
     sites: Mapping[str, nginx.Site]
@@ -40,6 +41,7 @@ def plan(
     sites: dict[str, nginx.Site] = {}
     trouble: list[str] = []
     hosts: dict[str, str] = {}
+    by_host = {one.exposure.old_host: one for one in before.values()}
     for name in sorted({*wished, *before}, key=lambda one: (one not in wished, one not in signed, one)):
         entry = wished.get(name) or before[name]
         exposure = signed.get(name, entry.exposure).at(0)  # weights are not structure
@@ -50,8 +52,9 @@ def plan(
         if name not in wished and not refused:
             trouble.append(_not_named(name, entry))
         serving = entry
-        if not _reaches_old(entry, known) and name in before and _reaches_old(before[name], known):
-            serving = before[name]
+        earlier = before.get(name) or by_host.get(exposure.old_host)  # by its host too: it may have been renamed
+        if not _reaches_old(entry, known) and earlier is not None and _reaches_old(earlier, known):
+            serving = replace(earlier, name=name)
             trouble.append(
                 f"{name}: {_unknown_old(entry, known)} has no known address; its requests go to {serving.old_backend} as before"
             )
@@ -61,7 +64,7 @@ def plan(
         sites=sites,
         reachable=reachable,
         unreachable=tuple(_unreachable(sites[name].service, known) for name in sorted(sites.keys() - reachable)),
-        whole=frozenset(name for name in reachable if sites[name].new_addresses),
+        whole=frozenset(name for name, site in sites.items() if site.new_addresses),
         trouble=(*trouble, *_nowhere(signed, sites)),
     )
 
@@ -74,7 +77,7 @@ def hosts_of(service: model.Service) -> set[str]:
 def _not_named(name: str, entry: model.Service) -> str:
     return (
         f"migration.yaml does not name {name} any more: its host is still served by the last known entry (old cluster:"
-        f" {entry.old_backend}); put its entry back, or restart the proxies when nobody uses the host any more"
+        f" {entry.old_backend}); put its entry back, or `kubectl rollout restart` the proxies when nobody uses the host any more"
     )
 
 

@@ -89,7 +89,7 @@ class Structure:
         self._waits = max(0, self._waits - 1) if self._unanswered(plan) else 0
         self._before = {name: plan.sites[name].service for name in plan.reachable}
         exposures = {name: plan.sites[name].exposure for name in plan.whole}
-        self._serving.nginx_serves(exposures)
+        self._serving.nginx_serves(exposures, without_old=frozenset(plan.sites.keys() - plan.reachable))
         self._kept.write(last_good.Kept(self.generation, exposures, self._before, dict(self._resolver.last_good)))
         return True
 

@@ -58,6 +58,14 @@ def test_another_target_in_nginx_lets_no_raise_through(tmp_path: Path) -> None:
     assert agent.serving.reports(NOTHING)["api"].applied is False
 
 
+def test_without_the_old_cluster_the_record_is_served_and_never_called_applied(tmp_path: Path) -> None:
+    agent = Agent(tmp_path)
+    agent.serving.look(cluster(40))
+    agent.serving.nginx_serves({"api": EXPOSURE}, without_old=frozenset({"api"}))
+    report = agent.serving.reports(NOTHING)["api"]
+    assert (agent.links.served("api"), report.served, report.applied) == (40, 40, False)
+
+
 def test_a_view_that_is_not_whole_yet_concludes_nothing(tmp_path: Path) -> None:
     agent = Agent(tmp_path)
     assert agent.serves(cluster(40)) == 40

@@ -67,6 +67,18 @@ def test_a_renamed_service_is_served_once_under_its_new_name() -> None:
     assert (set(plan.sites), plan.trouble) == ({"zebra"}, ())
 
 
+def test_a_renamed_service_with_a_backend_that_is_mistyped_goes_to_old_as_before() -> None:
+    plan = planned(named(service("zebra", backend="typo.team.svc")), before=named(service("api")))
+    assert plan.sites["zebra"].old_addresses == ("10.0.0.1:80",)
+    assert (plan.sites["zebra"].service.name, plan.reachable) == ("zebra", frozenset({"zebra"}))
+    assert "its requests go to old.team.svc:80 as before" in plan.trouble[0]
+
+
+def test_a_record_is_served_although_the_old_cluster_has_no_address_any_more() -> None:
+    plan = planned(named(service(backend="gone.team.svc")))
+    assert (plan.reachable, plan.whole) == (frozenset(), frozenset({"api"}))
+
+
 def test_of_two_services_with_one_host_the_signed_one_is_served_and_the_other_keeps_nobody_back() -> None:
     both, other = named(service("api"), service("zebra")), service("shop", host="shop.old.example")
     plan = sites.plan({**both, "shop": other}, before={}, signed={"zebra": service().exposure}, known=known)

@@ -141,8 +141,11 @@ def test_in_http_mode_the_ingress_controller_reaches_the_bot_at_slacks_path_alon
     assert opened["ports"] == [{"protocol": "TCP", "port": 8080}]
     paths = ingress["spec"]["rules"][0]["http"]["paths"]
     assert [(one["path"], one["pathType"], one["backend"]["service"]["name"]) for one in paths] == [
-        ("/slack/events", "Exact", "ferry-bot")
+        ("/slack/events", "Exact", "ferry-bot-slack")
     ]
+    service = yaml.safe_load((SLACK_HTTP / "service.yaml").read_text())
+    assert service["metadata"]["name"] == "ferry-bot-slack"
+    assert not service["spec"].get("publishNotReadyAddresses"), "a click must find a bot that is connected"
 
 
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed; it builds the overlays")

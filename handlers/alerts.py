@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from enum import Enum
 
-from handlers import answers, exposed, fleets, hold, messages, outside, remembered, speaking, tasks
+from handlers import answers, errors, exposed, fleets, hold, messages, outside, remembered, speaking, tasks
 from handlers.rules import effects, migration
 from k8s import model, views
 
@@ -136,7 +136,8 @@ class Alarms:
         )
         what = "All services are" if service == model.ALL_SERVICES else f"{service} is"
         page = f"{what} held at 100% old: {ordered.reason}. Nothing goes forward by itself; see `/migrate status`."
-        return await self._lane.place(ordered, page=page, early=True)
+        # Two alerts of one incident may reach two replicas at once: two holds, one call for people.
+        return await self._lane.place(ordered, page=page, once=f"held/{service}/{view.generation}", early=True)
 
     def _tell(self, alert: messages.Alert) -> None:
         """A line in the thread of what is under way, or a card of its own."""
@@ -144,13 +145,30 @@ class Alarms:
             self._tasks.start(self._told_once(alert), name=f"tell {alert.name}")
 
     async def _told_once(self, alert: messages.Alert) -> None:
-        state = "fires" if alert.firing else "resolved"
-        if not await speaking.first(self._world, f"alert/{alert.service}/{alert.cause}/{state}"):
+        key = f"{alert.cause}/fires"
+        if not alert.firing:
+            if not await self._is_over(alert):
+                return
+            key = f"{alert.name}/{self._world.cluster.service(alert.service).generation}/resolved"
+        if not await speaking.first(self._world, f"alert/{alert.service}/{key}"):
             return
         if alert.service not in ("", model.ALL_SERVICES):
             self._feed(alert)
         elif alert.worth_a_card:
             await speaking.spoken(self._world.chat.alert(alert))
+
+    async def _is_over(self, alert: messages.Alert) -> bool:
+        """The incident, not only this alert: rules of one name watch several windows, and the longer ones go on firing."""
+        if alert.service in ("", model.ALL_SERVICES):
+            return True
+        view = self._world.cluster.service(alert.service)
+        if not view.holds and not self._endangered(view):
+            return False  # it was about nothing that carries traffic, so nobody heard of its beginning
+        try:
+            others = await self._world.alerts.firing(alert.service)
+        except errors.Away:
+            return True
+        return not any(one.firing and one.name == alert.name and one.cause != alert.cause for one in others)
 
     def _page(self, alert: messages.Alert, because: str) -> None:
         if self._first_time(alert):

@@ -54,9 +54,10 @@ class HoldLane:
         return await self.place(hold, actor=message.actor, page=f"{what} held at 100% old, {said}. {NOTHING_FORWARD}")
 
     async def place(
-        self, hold: model.Hold, *, actor: messages.Person | None = None, page: str = "", early: bool = False
+        self, hold: model.Hold, *, actor: messages.Person | None = None, page: str = "", once: str = "", early: bool = False
     ) -> answers.Placed:
-        """Within `limits.order`. `early`: answers as soon as it will be obeyed. `page`: said to who must act, afterwards."""
+        """Within `limits.order`. `early`: answers as soon as it will be obeyed. `page`: said to who must act, afterwards, and
+        only once for `once` (the hold's own key, if empty)."""
         clock = self._world.clock
         started = clock.monotonic()
         self._memory.order(hold)
@@ -71,7 +72,7 @@ class HoldLane:
         placed = replace(_placed(hold, writes, pushes), seconds=clock.monotonic() - started)
         if placed.safe:
             self._memory.landed(hold)
-        self._tasks.start(self._afterwards(placed, actor, page), name=f"after {hold.key}")
+        self._tasks.start(self._afterwards(placed, actor, page, once), name=f"after {hold.key}")
         return placed
 
     async def _written(self, hold: model.Hold) -> str:
@@ -82,7 +83,7 @@ class HoldLane:
             return str(error)
         return ""
 
-    async def _afterwards(self, placed: answers.Placed, actor: messages.Person | None, page: str) -> None:
+    async def _afterwards(self, placed: answers.Placed, actor: messages.Person | None, page: str, once: str) -> None:
         hold = placed.hold
         for service in self.affected(hold):
             self._feed(
@@ -103,7 +104,7 @@ class HoldLane:
             lost = f"The hold of {hold.service} is in force nowhere yet ({placed.trouble}). Ferry goes on trying; look now."
             await speaking.page(self._world, hold.service, lost)
         elif page:
-            await speaking.page(self._world, hold.service, page, once=hold.key, held=True)
+            await speaking.page(self._world, hold.service, page, once=once or hold.key, held=True)
 
     def affected(self, hold: model.Hold) -> tuple[str, ...]:
         if hold.service != model.ALL_SERVICES:

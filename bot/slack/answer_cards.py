@@ -129,6 +129,8 @@ def page_card(
     """
     shown = sentence(text, 1_500)
     title = words.plain("page.title", service=service) if service else words.plain("page.title_all")
+    if held and service:
+        title = words.plain("page.title_held", service=service)
     told = joined([card_parts.mentions(mention), shown], " ") if mention else shown
     blocks = [card_parts.header(title), card_parts.section(told)]
     if held and service:
@@ -140,7 +142,7 @@ def page_card(
 
 
 def alert_card(alert: messages.Alert, words: Words, *, take_back: str = "") -> card_parts.Shown:
-    """An alert that moved nothing by itself: what fires, and the red button."""
+    """An alert that moved nothing by itself: what fires, and the red button. Of one that is over there is nothing to do."""
     key = "firing" if alert.firing else "resolved"
     title = words.plain(f"alert.title_{key}", name=alert.name)
     service: str | Live = alert.service or words.live("none")
@@ -151,8 +153,13 @@ def alert_card(alert: messages.Alert, words: Words, *, take_back: str = "") -> c
     ]
     blocks = [card_parts.header(title), card_parts.fields(fields)]
     if alert.summary:
-        blocks.append(card_parts.plain_section(words.plain("alert.summary", summary=alert.summary)))
+        said = {"summary": alert.summary}
+        summary = words.plain("alert.summary", **said) if alert.firing else words.plain("alert.summary_resolved", **said)
+        blocks.append(card_parts.plain_section(summary))
     blocks.append(card_parts.section(words.live(f"alert.told_{key}")))
+    if not alert.firing:
+        status = card_parts.service_button(words.plain("button.status"), Action.STATUS, alert.service) if alert.service else []
+        return card_parts.Shown(foreign(title), [*blocks, *(card_parts.actions(status) if status else [])])
     blocks += _service_actions(alert.service, words)
     return card_parts.Shown(foreign(title), [*blocks, *card_parts.take_back_line(take_back, words)])
 

@@ -132,19 +132,36 @@ async def test_an_alert_whose_hold_lands_nowhere_is_lost_and_asked_for_again(wor
     await world.settled()
 
 
-async def test_a_warning_and_the_end_of_an_alert_are_a_card_of_their_own_when_nothing_runs(world: World) -> None:
+async def test_the_end_of_an_incident_is_a_card_when_the_last_alert_of_its_name_has_ended(world: World) -> None:
+    ended, longer = world.alert(firing=False), world.alert(cause="longer window")
+    await world.front.alerts([ended])  # nothing of it carries traffic: nobody heard of its beginning
+    await world.raised(25)
+    world.alerts.fires = [longer]
+    await world.front.alerts([world.alert(firing=False, cause="8 seconds")])
+    world.alerts.fires = []
+    await world.front.alerts([replace(longer, firing=False)])
+    await world.until(lambda: world.chat.alerts)
+    assert [alert.cause for alert in world.chat.alerts] == ["longer window"]
+
+
+async def test_two_alerts_of_one_incident_call_people_once(world: World) -> None:
+    await world.raised(25)
+    await asyncio.gather(*(world.front.alerts([world.alert(cause=cause)]) for cause in ("8 seconds", "2 minutes")))
+    await world.settled()
+    await world.until(lambda: world.chat.pages)
+    assert len(world.chat.pages) == 1
+
+
+async def test_a_warning_is_a_card_of_its_own_when_nothing_runs(world: World) -> None:
     warning = world.alert(severity=messages.Severity.WARNING, cause="w")
-    ended = world.alert(firing=False)
     unmapped = world.alert("", severity=messages.Severity.WARNING, cause="u")
     quiet = world.alert(severity=messages.Severity.OTHER, cause="o")
     for _ in range(2):
-        await world.front.alerts([warning, ended, unmapped, quiet, world.alert(cause="c")])
-    await world.until(lambda: len(world.chat.alerts) == 3 and world.chat.pages)
-    assert {alert.cause for alert in world.chat.alerts} == {"w", "fp1/start1", "u"}
+        await world.front.alerts([warning, unmapped, quiet, world.alert(cause="c")])
+    await world.until(lambda: len(world.chat.alerts) == 2 and world.chat.pages)
+    assert {alert.cause for alert in world.chat.alerts} == {"w", "u"}
     assert len(world.chat.pages) == 1
-    await world.front.alerts([replace(warning, firing=False)])
-    await world.until(lambda: len(world.chat.alerts) == 4)
     operation = await world.approved(5)
     await world.front.alerts([replace(warning, cause="w2")])
     await world.until(lambda: any("(warning) fires" in line for line in world.chat.lines))
-    assert (len(world.chat.alerts), operation.outcome) == (4, Outcome.OPEN)
+    assert (len(world.chat.alerts), operation.outcome) == (2, Outcome.OPEN)

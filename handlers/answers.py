@@ -73,6 +73,7 @@ class ServiceStatus:
     served: str
     firing: tuple[str, ...]
     trouble: tuple[str, ...]
+    synced: bool = True  # False: the cluster cannot be read completely, so this may be old
 
     @property
     def weight(self) -> int:

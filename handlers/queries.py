@@ -131,6 +131,7 @@ async def status(world: outside.Outside, of: migration.Migration) -> answers.Ser
         served=_served(fleet, of, one),
         firing=firing,
         trouble=tuple(dict.fromkeys(trouble)),
+        synced=world.cluster.view().synced,
     )
 
 

@@ -22,6 +22,8 @@ def status_card(status: answers.ServiceStatus, words: Words, *, take_back: str) 
         blocks.append(card_parts.section(words.live("field.hosts", **hosts)))  # a field is too narrow for a whole host
     blocks += _holds(status.holds, words)
     blocks += _proxies(status, words)
+    if not status.synced:
+        blocks.insert(1, card_parts.section(words.live("overview.not_synced")))
     blocks += _sentences(words.live("status.firing"), status.firing, words)
     blocks += _sentences(words.live("status.trouble"), status.trouble, words)
     if status.operation:
@@ -153,6 +155,8 @@ def _sentences(heading: Live, sentences: Sequence[str], words: Words) -> list[ca
 def _what_next(status: answers.ServiceStatus, words: Words) -> Live:
     """The one thing to type now."""
     name = status.name
+    if not status.synced or (status.operation and status.operation.phase in migration.RUNNING):
+        return words.live("status.next_wait", command=code(f"/migrate rollback {name} {words.plain('preview.reason')}"))
     if status.holds:
         return words.live("status.next", command=code(f"/migrate safe-mode off {name} {words.plain('preview.reason')}"))
     if status.operation:

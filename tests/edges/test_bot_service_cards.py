@@ -394,3 +394,10 @@ def test_history_names_the_plan_that_people_approved_and_their_reason() -> None:
     assert "plan `bbbbbbbb`" in shown
     assert "Reason: second step" in shown
     assert "record `aaaaaaaa`" in shown
+
+
+def test_a_status_that_may_be_old_says_so_and_recommends_no_raise() -> None:
+    said = texts(service_cards.status_card(status(synced=False), ENGLISH, take_back=LINE).blocks)
+    assert "The cluster cannot be read completely" in said
+    assert "/migrate rollback shop" in said
+    assert "/migrate shift" not in said

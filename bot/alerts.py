@@ -14,7 +14,7 @@ import httpx
 import orjson
 import structlog
 
-from bot import alertmanager_payload, metrics
+from bot import alertmanager_payload, background, metrics
 from handlers import answers, errors, messages, ports
 from k8s import model
 
@@ -77,10 +77,7 @@ class AlertEyes:
 
     async def stop(self) -> None:
         task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await background.end(task)
 
     def noticed(self, notice: alertmanager_payload.Notice) -> None:
         """The webhook said this now."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from bot import metrics
+from bot import background, metrics
 from bot.store import proof
 from handlers import ports
 from handlers.rules import effects, migration
@@ -32,10 +32,7 @@ class ClusterPort:
 
     async def stop(self) -> None:
         voice, self._voice = self._voice, None
-        if voice is not None:
-            voice.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await voice
+        await background.end(voice)
         await self._watch.stop()
 
     def trust(self, verifier: signing.Verifier) -> None:

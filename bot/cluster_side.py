@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 
-from bot import cluster_access, cluster_port, metrics, settings, trusted_keys
+from bot import background, cluster_access, cluster_port, metrics, settings, trusted_keys
 from handlers import ports
 from k8s import client, cluster_watch, errors, holds, proxies, records, signing, wish, wish_document
 
@@ -52,10 +52,7 @@ class ClusterSide:
         self._acquaintance = asyncio.create_task(self._stay_acquainted(), name="proxies are listed")
 
     async def stop(self) -> None:
-        if self._acquaintance is not None:
-            self._acquaintance.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._acquaintance
+        await background.end(self._acquaintance)
         await self.keys.stop()
         await self.port.stop()
         await self.agents.close()

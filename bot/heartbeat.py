@@ -1,11 +1,11 @@
 """Asks a part again and again whether it is there: one line in the log when that changes, a sentence for readiness."""
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
 
 import structlog
 
+from bot import background
 from handlers import errors
 
 _LOG = structlog.get_logger(__name__)
@@ -33,10 +33,7 @@ class Heartbeat:
 
     async def stop(self) -> None:
         task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await background.end(task)
 
     async def _run(self) -> None:
         while True:

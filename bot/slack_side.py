@@ -1,14 +1,13 @@
 """Everything that speaks with Slack, put together from the settings; Slack may be away, wrong or late, and nothing else waits."""
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from typing import Protocol
 
 import structlog
 from starlette import requests, responses
 
-from bot import settings
+from bot import background, settings
 from bot.slack import app as slack_app
 from bot.slack import card_writer, http_mode, socket_mode, use_cases, web_client
 from bot.slack.words import Words
@@ -72,10 +71,7 @@ class SlackSide:
     async def stop(self) -> None:
         """Nothing more is heard; requests that are being answered are ended."""
         task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await background.end(task)
         await self._disconnect()
 
     async def drain(self) -> None:

@@ -5,11 +5,11 @@ follow no record whose key they do not have: a bot whose own key is not there is
 """
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 
 import structlog
 
+from bot import background
 from k8s import client, errors, signing
 
 CONFIG_MAP = "ferry-public-keys"
@@ -43,10 +43,7 @@ class TrustedKeys(signing.Verifier):
 
     async def stop(self) -> None:
         task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await background.end(task)
 
     def trouble(self) -> str:
         """Why agents would not follow what this bot signs, as a sentence; empty: they would."""

@@ -79,10 +79,6 @@ class ClusterWatch:
     def view(self) -> views.ClusterView:
         return self._view
 
-    def sightings(self) -> Mapping[str, record_document.Sighting]:
-        """Every record's ConfigMap by service, also those that do not count."""
-        return dict(self._sightings)
-
     def trust(self, verifier: signing.Verifier) -> None:
         """Another set of public keys from now on: every record is judged anew."""
         self._verifier = verifier

@@ -1,11 +1,11 @@
 """What `ferry playground` was asked for: each combination that cannot be served is refused with one sentence."""
 
-import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from bot import loopback
 from deploy.playground import installation, kubeconfig
 
 STORIES = ("shift", "alert", "real-alert")
@@ -110,7 +110,7 @@ def _cluster(path: Path, *, disposable: bool) -> None:
         server = kubeconfig.server(path)
     except kubeconfig.Unusable as error:
         raise Refused(f"--kubeconfig {path} cannot be used ({error}); see that kubectl works with it") from None
-    if not disposable and not _on_loopback(urlsplit(server).hostname or ""):
+    if not disposable and not loopback.leads(server):
         raise Refused(
             f"the cluster of --kubeconfig is {server}, not on this machine: the playground deletes and replaces objects there; "
             "add --disposable if nothing in that cluster is needed by anybody"
@@ -132,12 +132,3 @@ def _slack(url: str, environment: Mapping[str, str]) -> installation.SlackAccess
         approvers=tuple(name.strip() for name in environment["SLACK_APPROVERS"].split(",") if name.strip()),
         group="",
     )
-
-
-def _on_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -8,7 +8,7 @@ from typing import Any
 import prometheus_client
 from aiohttp import web
 
-from k8s import client, cluster_watch, nginx, proxy_report, report_document, views, wish, wish_document, wish_edit
+from k8s import client, cluster_watch, nginx, proxy_report, report_document, views, wish_document, wish_edit
 from k8s.agent import (
     access_log,
     endpoints,
@@ -214,7 +214,7 @@ class Agent:
 
 def _refused(view: views.ClusterView) -> str:
     """Why `migration.yaml` cannot be read; empty when it can, or is not there."""
-    return next((sentence for sentence in view.trouble if sentence.startswith(f"{wish.DOCUMENT} is refused")), "")
+    return view.document_trouble if view.document_version else ""
 
 
 def _proxy_config(chosen: settings.AgentSettings, *, status: str, nginx_version: tuple[int, int, int]) -> nginx.ProxyConfig:

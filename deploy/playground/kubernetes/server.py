@@ -91,10 +91,6 @@ class KubernetesStandIn:
         self._tokens.revoke(namespace, name)
         return self._tokens.standing(namespace, name)
 
-    def revoke_tokens(self, namespace: str, name: str) -> None:
-        """Refuses every token of the account with 401 from now on."""
-        self._tokens.revoke(namespace, name)
-
     async def start(self) -> None:
         """Begins to listen. Raises OSError when the port is taken by somebody else."""
         if self._runner is not None:

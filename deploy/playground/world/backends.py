@@ -135,22 +135,12 @@ class Application:
         return True
 
 
-class CountingBackend:
+class CountingBackend(listening.AtListener):
     """The old application (or any other) behind plain HTTP on loopback. Its endpoint is `address`:`port`."""
 
     def __init__(self, side: str = "old", *, address: str = "127.0.0.1", port: int = 0) -> None:
         self.application = Application(side)
         self._listener = listening.Listener(self.application.serve, address=address, port=port)
-
-    @property
-    def address(self) -> str:
-        """The IP it listens on."""
-        return self._listener.address
-
-    @property
-    def port(self) -> int:
-        """Known after the first start."""
-        return self._listener.port
 
     @property
     def counts(self) -> Counts:

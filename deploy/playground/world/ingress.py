@@ -18,7 +18,7 @@ _SLICES = "/apis/discovery.k8s.io/v1/endpointslices"
 _ENDPOINTS = "/api/v1/endpoints"
 
 
-class Ingress:
+class Ingress(listening.AtListener):
     """Serves HTTP (or HTTPS with `tls`) on `address`:`port`, 0 picks a free one.
 
     `sync_interval`: at least so many seconds between two looks at the objects (the real one: 3.3). `resolve`: the addresses of an
@@ -51,16 +51,6 @@ class Ingress:
         self._task: asyncio.Task[None] | None = None
         self.table = Table()
         self.syncs = 0
-
-    @property
-    def address(self) -> str:
-        """The IP it listens on."""
-        return self._listener.address
-
-    @property
-    def port(self) -> int:
-        """Known after the first start."""
-        return self._listener.port
 
     @property
     def url(self) -> str:

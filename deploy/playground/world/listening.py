@@ -78,3 +78,19 @@ class Listener:
         finally:
             del self._connections[task]
             writer.close()
+
+
+class AtListener:
+    """Whatever can be reached where its listener listens."""
+
+    _listener: Listener
+
+    @property
+    def address(self) -> str:
+        """The IP it listens on."""
+        return self._listener.address
+
+    @property
+    def port(self) -> int:
+        """Known after the first start."""
+        return self._listener.port

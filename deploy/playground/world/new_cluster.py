@@ -18,7 +18,7 @@ class Reach(enum.Enum):
     UNREACHABLE = "unreachable"  # connections are accepted and nothing ever answers, not even TLS
 
 
-class NewCluster:
+class NewCluster(listening.AtListener):
     """Serves `hosts` over HTTPS with a certificate for exactly these; another SNI meets a certificate of no use.
 
     A Host it does not have, or another than the SNI, gets 404 and is counted in `misdirected`, not in `counts`.
@@ -37,16 +37,6 @@ class NewCluster:
         self._listener = listening.Listener(self._serve, address=address, port=port, tls=context)
         self._hole: listening.Listener | None = None
         self.reach = Reach.DOWN
-
-    @property
-    def address(self) -> str:
-        """The IP it listens on."""
-        return self._listener.address
-
-    @property
-    def port(self) -> int:
-        """Known after the first start."""
-        return self._listener.port
 
     @property
     def counts(self) -> Counts:

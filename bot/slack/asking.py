@@ -1,6 +1,6 @@
 """One request with everything that an answer to it needs: who, from where, when, in which language."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -34,5 +34,4 @@ class Asking:
     def turned_away(self, service: str) -> refusals.Refusal:
         """For somebody who is no full member of the team."""
         why = self.known.why or self.person.refused
-        said = refusals.refuse(refusals.Reason.PERSON, service=service or "any service", who=self.person.shown, why=why)
-        return replace(said, remedy="Ask a full member of the workspace that Ferry serves to do it.")
+        return refusals.refuse(refusals.Reason.OUTSIDER, service=service or "any service", who=self.person.shown, why=why)

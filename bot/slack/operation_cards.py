@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from bot.slack import buttons, card_parts, effect_words
 from bot.slack.words import Live, Words, code, foreign, joined
-from handlers.rules import approvals, migration
+from handlers.rules import approvals, health, migration
 
 Phase = migration.Phase
 Action = buttons.Action
@@ -13,7 +13,6 @@ ASK_TWICE_FROM = 50  # percent: from here on Approve asks whether it is meant
 WAITING = (Phase.PROPOSED, Phase.APPROVED)
 STEPS = (Phase.APPLYING, Phase.CONVERGING, Phase.VERIFYING)
 MOST_APPROVALS = 8
-TOO_FEW = "needed to judge"  # in every sentence of `health.TooFew`; an operation keeps nothing else of that verdict
 
 
 def operation_card(
@@ -72,7 +71,7 @@ def status(operation: migration.Operation, words: Words) -> str:
 def _end(operation: migration.Operation) -> str:
     """The outcome, or `not_judged`: it ended well, but too few requests came to say so of the new cluster."""
     quiet = operation.outcome is migration.Outcome.DONE and operation.plan.kind is migration.Kind.RAISE
-    return "not_judged" if quiet and TOO_FEW in operation.because else str(operation.outcome)
+    return "not_judged" if quiet and health.TOO_FEW in operation.because else str(operation.outcome)
 
 
 def is_open(operation: migration.Operation) -> bool:

@@ -10,6 +10,7 @@ from k8s import model, proxy_report, views
 
 SHARE_SIGMAS = 3.29  # two-sided 99.9% of a binomial share
 SHARE_SLACK = 0.01
+TOO_FEW = "needed to judge"  # in every sentence of `TooFew`: an operation keeps nothing else of that verdict
 LATE_REQUESTS = 10  # begun before the change and logged after it: of few requests they are a large share
 ERROR_SIGMAS = 2.33  # one-sided 99%: a naked ratio of few attempts says nothing
 LEAST_FAILURES = 3
@@ -58,7 +59,7 @@ def verdict(
     if bad := _errors(seen, gates) or _latency(seen, gates):
         return Unhealthy(bad)
     if total < gates.minimum_requests:
-        return TooFew(f"only {total} requests came ({gates.minimum_requests} are needed to judge); nothing bad was seen")
+        return TooFew(f"only {total} requests came ({gates.minimum_requests} are {TOO_FEW}); nothing bad was seen")
     share = seen.new / total
     off = abs(share - weight / 100)
     if judge_share and off > _allowed(weight / 100, total):

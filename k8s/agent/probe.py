@@ -1,130 +1,195 @@
-"""Asks the new cluster's host of every service with a record whether it is there: over TLS, as nginx would.
+"""Whether the new cluster is there for each service with a record: asked in rounds, sooner while something fails.
 
-A service that names a health path is asked for it. One that does not (the path is `/`) is only connected to, certificate
-and all: nobody has said that its front page may be asked for at any time, and the application sees no request of ours.
-Down only after as many failures in a row as the service says, up again with the first answer. While it fails, and when
-requests fail, it asks sooner.
+Down after as many failures in a row as the service says, up again after two good answers in a row: a cluster that comes and
+goes is down. Rounds are spread, and only so many questions are open at a time, whatever a thousand services do at once.
 """
 
 import asyncio
-import ssl
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import contextlib
+import logging
+import math
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import aiohttp
+from k8s.agent import probe_answer, probe_trouble, resolving
 
-from k8s import model
-from k8s.agent import resolving
+log = logging.getLogger("ferry.agent")
 
-SOONEST = 2.0  # seconds between two questions while something fails
-LIMIT = 3.0  # seconds for one question
-NO_PATH = model.Health().path
+Target = probe_answer.Target
+
+SOONEST = 1.0  # seconds between two questions while something fails, or requests do
+PATIENT_AFTER = 60.0  # seconds of being down, after which
+PATIENT = 5.0  # seconds lie between two questions
+GOOD_AGAIN = 2  # good answers in a row that make up again what was down
+AT_ONCE = 50  # questions open at a time
+APART = 0.02  # seconds between the first questions of two services, on average
+_LOTS = random.SystemRandom()
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """What is asked for one service. `health`: `path`, `interval` (seconds) and `failures` as in the model's Health."""
+class Probed:
+    """The last answer for one service. `at_monotonic`: the event loop's clock; `outcome`: one of probe_answer.OUTCOMES;
+    `why`: half a sentence about one that is not ok; `seconds`: how long it took; `certificate_expires`: Unix seconds.
+    """
 
-    host: str
-    port: int
-    tls: model.Tls
-    health: model.Health
+    at_monotonic: float
+    ok: bool
+    outcome: str
+    seconds: float
+    certificate_expires: float | None
+    failures_in_a_row: int
+    why: str = ""
+
+
+@dataclass(slots=True, eq=False)
+class _Watched:
+    target: Target
+    sooner: asyncio.Event = field(default_factory=asyncio.Event)
+    alone: asyncio.Lock = field(default_factory=asyncio.Lock)  # one question of a service at a time
+    failures: int = 0  # in a row
+    good: int = 0  # in a row
+    down_since: float = 0.0
+    task: asyncio.Task[None] | None = None
 
 
 class Probes:
-    """`up` by service; absent: not known yet, or not asked. `follow` starts, changes and ends what is asked."""
+    """`up` and `seen` by service; absent: not known yet, or not asked. `follow` starts, changes and ends what is asked.
+
+    `on_change` is called with the service's name after every answer, when `up` and `seen` already say it.
+    """
 
     def __init__(self, resolver: resolving.Resolver, *, ca_folder: Path, default_ca: Path) -> None:
-        self._resolver = resolver
-        self._ca_folder = ca_folder
-        self._default_ca = default_ca
-        self._contexts: dict[tuple[bool, Path, int], ssl.SSLContext] = {}
-        self._tasks: dict[str, tuple[Target, asyncio.Task[None]]] = {}
-        self._sooner: dict[str, asyncio.Event] = {}
+        self._questions = probe_answer.Questions(resolver, ca_folder=ca_folder, default_ca=default_ca)
+        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._watched: dict[str, _Watched] = {}
+        self._ended: set[asyncio.Task[None]] = set()
+        self._seen: dict[str, Probed] = {}
         self.up: dict[str, bool] = {}
+        self.asked: dict[str, Counter[str]] = {}  # questions by service and outcome: only growing
+        self.on_change: Callable[[str], None] = lambda _: None
+
+    @property
+    def seen(self) -> Mapping[str, Probed]:
+        return self._seen
+
+    @property
+    def trouble(self) -> list[str]:
+        """Sentences for whoever is on call: who is down and why, whose certificate ends soon."""
+        faults = [
+            probe_trouble.Fault(
+                name,
+                one.target.host,
+                why=seen.why if self._told(name, seen) else "",
+                expires=math.inf if seen.certificate_expires is None else seen.certificate_expires,
+            )
+            for name, one in self._watched.items()
+            if (seen := self._seen.get(name)) is not None
+        ]
+        return probe_trouble.sentences(faults, now=time.time())
+
+    def _told(self, name: str, seen: Probed) -> bool:
+        """One failure of who is up may be chance."""
+        return not seen.ok and not self.up.get(name, False)
 
     def follow(self, targets: Mapping[str, Target]) -> None:
-        for name in [name for name, (target, _) in self._tasks.items() if targets.get(name) != target]:
-            self._tasks.pop(name)[1].cancel()
-            self.up.pop(name, None)
-        for name in targets.keys() - self._tasks.keys():
-            self._sooner[name] = asyncio.Event()
-            self._tasks[name] = targets[name], asyncio.create_task(self._watch(name, targets[name]), name=f"probe {name}")
+        """These services are asked from now on, and no others; one that is asked in another way begins anew."""
+        for name, one in list(self._watched.items()):
+            if targets.get(name) != one.target or one.task is None or one.task.done():
+                self._end(name)
+        for name in self.asked.keys() - targets.keys():
+            del self.asked[name]
+        fresh = targets.keys() - self._watched.keys()
+        for name in fresh:
+            self.asked.setdefault(name, Counter(dict.fromkeys(probe_answer.OUTCOMES, 0)))
+            one = self._watched[name] = _Watched(targets[name])
+            spread = min(one.target.health.interval, APART * len(fresh))
+            one.task = asyncio.create_task(self._watch(name, one, first=_LOTS.uniform(0, spread)), name=f"probe {name}")
+
+    def _end(self, name: str) -> None:
+        self.up.pop(name, None)
+        self._seen.pop(name, None)
+        task = self._watched.pop(name).task
+        if task is None:
+            return
+        if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+            log.error("probing %s ended by itself and begins anew", name, exc_info=error)
+        task.cancel()
+        self._ended.add(task)
+        task.add_done_callback(self._ended.discard)
 
     def hurry(self, services: Iterable[str]) -> None:
-        """Requests of these services failed at the new cluster: do not wait for the next round."""
+        """Requests of these services failed at the new cluster, or ceased: do not wait for the next round."""
         for name in services:
-            if name in self._sooner:
-                self._sooner[name].set()
+            if name in self._watched:
+                self._watched[name].sooner.set()
+
+    async def ask(self, name: str) -> bool:
+        """Whether it answers well now: one fresh question, that counts like any other. False for a service that is not asked."""
+        one = self._watched.get(name)
+        if one is None:
+            return False
+        good = await self._ask(name, one)
+        if not good:
+            one.sooner.set()  # its round goes on at the pace of a failure
+        return good
 
     async def stop(self) -> None:
-        tasks = [task for _, task in self._tasks.values()]
-        self._tasks = {}
+        tasks = {one.task for one in self._watched.values() if one.task is not None} | self._ended
+        self._watched.clear()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _watch(self, name: str, target: Target) -> None:
-        failures = 0
+    async def _watch(self, name: str, one: _Watched, *, first: float) -> None:
+        await self._pause(one, first, least=0.0)
         while True:
-            self._sooner[name].clear()
-            failures = 0 if await self.answers(target) else failures + 1
-            if failures == 0 or failures >= target.health.failures:
-                self.up[name] = failures == 0
-            soonest = min(SOONEST, target.health.interval)
-            await asyncio.sleep(soonest)
-            if not failures:
-                try:
-                    async with asyncio.timeout(max(0.0, target.health.interval - soonest)):
-                        await self._sooner[name].wait()
-                except TimeoutError:
-                    continue
+            one.sooner.clear()
+            await self._ask(name, one)
+            await self._pause(one, self._wait(name, one), least=min(SOONEST, one.target.health.interval))
 
-    async def answers(self, target: Target) -> bool:
-        """Whether any address of the host shakes hands, and answers the health path (if there is one) below 500."""
-        for address in await self._resolver.addresses(target.host, target.port):
-            try:
-                if target.health.path == NO_PATH:
-                    await self._connect(target, address)
-                    return True
-                if await self._status(target, address) < 500:
-                    return True
-            except (aiohttp.ClientError, OSError, ValueError):
-                continue
-        return False
+    async def _pause(self, one: _Watched, seconds: float, *, least: float) -> None:
+        """So long, or shorter when hurried, but never shorter than `least`."""
+        await asyncio.sleep(min(seconds, least))
+        if seconds > least:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds - least):
+                    await one.sooner.wait()
 
-    async def _connect(self, target: Target, address: str) -> None:
-        host, _, port = address.rpartition(":")
-        name = target.tls.server_name or target.host
-        async with asyncio.timeout(LIMIT):
-            _, writer = await asyncio.open_connection(
-                host.strip("[]"), int(port), ssl=self._context(target.tls), server_hostname=name
-            )
-            writer.transport.abort()
+    def _wait(self, name: str, one: _Watched) -> float:
+        """Seconds until the next question; never quite the interval, so that services that fell together do not stay together."""
+        interval = one.target.health.interval
+        if self.up.get(name) and not one.failures:
+            return interval * _LOTS.uniform(0.8, 1.0)
+        long_down = self.up.get(name) is False and not one.good and _now() - one.down_since > PATIENT_AFTER
+        return min(interval, PATIENT * _LOTS.uniform(0.8, 1.0) if long_down else SOONEST)
 
-    async def _status(self, target: Target, address: str) -> int:
-        async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=LIMIT)) as session,
-            session.get(
-                f"https://{address}{target.health.path}",
-                headers={"Host": target.host, "User-Agent": "ferry-agent", "Connection": "close"},
-                ssl=self._context(target.tls),
-                server_hostname=target.tls.server_name or target.host,
-                allow_redirects=False,
-            ) as answer,
-        ):
-            return answer.status
+    async def _ask(self, name: str, one: _Watched) -> bool:
+        async with one.alone, self._turns:
+            answer = await self._questions.ask(one.target)
+            if self._watched.get(name) is one:  # else nobody wants to know any more
+                self._take(name, one, answer)
+        return answer.outcome == probe_answer.OK
 
-    def _context(self, tls: model.Tls) -> ssl.SSLContext:
-        """Reading the system's bundle takes long: once for each file as it is now."""
-        path = self._ca_folder / tls.ca if tls.ca is not None else self._default_ca
-        key = (tls.verify, path, path.stat().st_mtime_ns if tls.verify else 0)
-        if key not in self._contexts:
-            context = ssl.create_default_context(cafile=str(path)) if tls.verify else ssl.create_default_context()
-            if not tls.verify:
-                context.check_hostname = False
-                context.verify_mode = ssl.CERT_NONE  # the service's own choice, approved with its record
-            self._contexts = {old: one for old, one in self._contexts.items() if old[:2] != key[:2]}
-            self._contexts[key] = context
-        return self._contexts[key]
+    def _take(self, name: str, one: _Watched, answer: probe_answer.Answer) -> None:
+        good = answer.outcome == probe_answer.OK
+        one.failures = 0 if good else one.failures + 1
+        one.good = one.good + 1 if good else 0
+        before = self._seen.get(name)
+        if good and (self.up.get(name) is not False or one.good >= GOOD_AGAIN):
+            self.up[name] = True
+        elif one.failures >= one.target.health.failures and self.up.get(name) is not False:
+            self.up[name], one.down_since = False, _now()
+        expires = answer.certificate_expires
+        if expires is None and before is not None:
+            expires = before.certificate_expires
+        self.asked[name][answer.outcome] += 1
+        self._seen[name] = Probed(_now(), good, answer.outcome, answer.seconds, expires, one.failures, answer.why)
+        self.on_change(name)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

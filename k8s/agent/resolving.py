@@ -49,6 +49,10 @@ class Resolver:
             return "its last known addresses stay"
         return "this proxy has never known an address of it; correct the name, or look at the cluster's DNS"
 
+    def failing(self, host: str) -> str:
+        """Why its last question failed, one of ABSENT if DNS said that it has no address; empty when it was answered."""
+        return self._failing.get(host, "")
+
     def unanswered(self, hosts: Iterable[str]) -> bool:
         """Whether one of them may well exist: DNS did not say that it has no address, it said nothing (or failed)."""
         return any(self._failing.get(host, ABSENT[0]) not in ABSENT for host in hosts)

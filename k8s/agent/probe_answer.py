@@ -1,0 +1,193 @@
+"""One question to the new cluster's host of a service, as nginx would ask it: its addresses, its TLS, its Host.
+
+A service that names a health path is up when it answers below 500 there. One that does not (the path is `/`) has promised
+nothing about its front page: any answer is one, but those by which an ingress says that nobody is behind it.
+"""
+
+import asyncio
+import contextlib
+import os
+import re
+import ssl
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from k8s import model
+from k8s.agent import probe_line, probe_trust, resolving
+
+LIMIT = 3.0  # seconds for one question, asking DNS and all addresses included
+DNS_PATIENCE = 1.0  # seconds, where an earlier answer of DNS is known: a silent DNS server is not the new cluster's fault
+MOST_ADDRESSES = 8  # of one host that are asked, all at once
+NO_PATH = model.Health().path
+NOBODY_BEHIND = frozenset({502, 503, 504})
+
+OK, DNS, CONNECT, TLS, TIMEOUT, HTTP = OUTCOMES = ("ok", "dns", "connect", "tls", "timeout", "http")
+_TELLING = (HTTP, TLS, TIMEOUT, CONNECT)  # of several addresses that fail: the one that came farthest is told
+_EXPIRED = 10  # X509_V_ERR_CERT_HAS_EXPIRED
+_STATUS = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})[ \r\n]")
+_LONGEST_HEAD = 65536  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is asked for one service. `health`: `path`, `interval` (seconds) and `failures` as in the model's Health."""
+
+    host: str
+    port: int
+    tls: model.Tls
+    health: model.Health
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`outcome` is one of OUTCOMES, `why` half a sentence about one that is not ok, `seconds` how long it all took.
+
+    `certificate_expires`: Unix seconds; None when no certificate was seen.
+    """
+
+    outcome: str
+    why: str = ""
+    seconds: float = 0.0
+    certificate_expires: float | None = None
+
+
+@dataclass(slots=True)
+class _Seen:
+    """How far one address came: what is being waited for, and the certificate if it was shown."""
+
+    waits_for: str = "its TCP connection is not accepted"
+    expires: float | None = None
+    expired: bool = False
+
+
+class Questions:
+    """Asks whatever addresses DNS gives; `ca_folder` and `default_ca` as nginx has them."""
+
+    def __init__(self, resolver: resolving.Resolver, *, ca_folder: Path, default_ca: Path) -> None:
+        self._resolver = resolver
+        self._trust = probe_trust.Trust(ca_folder=ca_folder, default_ca=default_ca)
+
+    async def ask(self, target: Target) -> Answer:
+        """Within LIMIT seconds. Good as soon as one address is; otherwise what the most telling one said."""
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        addresses = await self._addresses(target)
+        if addresses:
+            answer = await self._any(target, addresses, deadline=begun + LIMIT)
+        else:
+            answer = Answer(DNS, f"{target.host} does not resolve ({self._resolver.failing(target.host) or 'no address'})")
+        return replace(answer, seconds=loop.time() - begun)
+
+    async def _addresses(self, target: Target) -> tuple[str, ...]:
+        """What DNS says now; while it says nothing, what it said last: nginx goes on with that, too."""
+        known = self._resolver.known(target.host, target.port)
+        try:
+            async with asyncio.timeout(DNS_PATIENCE if known else LIMIT):
+                found = await self._resolver.addresses(target.host, target.port)
+        except TimeoutError:
+            found = known
+        return () if self._resolver.failing(target.host) in resolving.ABSENT else found
+
+    async def _any(self, target: Target, addresses: tuple[str, ...], *, deadline: float) -> Answer:
+        asked = [asyncio.create_task(self._one(target, one, deadline=deadline)) for one in addresses[:MOST_ADDRESSES]]
+        answers = []
+        try:
+            for soonest in asyncio.as_completed(asked):
+                answer = await soonest
+                if answer.outcome == OK:
+                    return answer
+                answers.append(answer)
+        finally:
+            for task in asked:
+                task.cancel()
+            await asyncio.gather(*asked, return_exceptions=True)
+        return min(answers, key=lambda one: _TELLING.index(one.outcome))
+
+    async def _one(self, target: Target, address: str, *, deadline: float) -> Answer:
+        seen = _Seen()
+        try:
+            async with asyncio.timeout_at(deadline):
+                outcome, why = await self._talk(target, address, seen)
+        except TimeoutError:
+            outcome, why = TIMEOUT, f"{address}: {seen.waits_for} within {LIMIT:.0f} s"
+        if seen.expired:
+            await self._look(target, address, seen, deadline=deadline)
+        return Answer(outcome, why, certificate_expires=seen.expires)
+
+    async def _talk(self, target: Target, address: str, seen: _Seen) -> tuple[str, str]:
+        """An outcome and why. Raises TimeoutError when the system gave up before we did."""
+        try:
+            context = await self._trust.context(target.tls)
+        except OSError as error:
+            path = self._trust.file(target.tls)
+            return TLS, f"the CA file {path} cannot be used ({_plain(error)}): put it there"
+        outcome = CONNECT
+        try:
+            async with probe_line.connected(address) as connected:
+                outcome, seen.waits_for = TLS, "it accepts the connection, but no TLS handshake is done"
+                line = probe_line.Line(connected, context, target.tls.server_name or target.host)
+                await line.handshake()
+                seen.expires = line.certificate_expires
+                outcome, seen.waits_for = HTTP, "TLS is there, but no answer comes"
+                return _judged(target, address, await _status(line, target))
+        except TimeoutError:
+            raise
+        except ssl.SSLCertVerificationError as error:
+            seen.expired = error.verify_code == _EXPIRED
+            return TLS, f"{address}: its certificate is refused ({error.verify_message})"
+        except ssl.SSLError as error:
+            # A server that wants a certificate of ours says so only after its handshake.
+            refused = outcome == TLS or "ALERT" in (error.reason or "")
+            return TLS if refused else HTTP, f"{address}: {_reason(error)}"
+        except OSError as error:
+            return outcome, f"{address}: {_plain(error)}"
+
+    async def _look(self, target: Target, address: str, seen: _Seen, *, deadline: float) -> None:
+        """When the certificate that was refused as too old ended: a second handshake that asks nothing."""
+        with contextlib.suppress(OSError):  # TimeoutError and ssl.SSLError are some: the date stays unknown
+            async with asyncio.timeout_at(deadline), probe_line.connected(address) as connected:
+                line = probe_line.Line(connected, self._trust.unchecked, target.tls.server_name or target.host)
+                await line.handshake()
+                seen.expires = line.certificate_expires
+
+
+def _reason(error: ssl.SSLError) -> str:
+    if isinstance(error, ssl.SSLEOFError):
+        return "it ended the connection instead of answering"
+    return f"TLS failed ({error.reason or type(error).__name__})"
+
+
+def _plain(error: OSError) -> str:
+    """The system's own words without asyncio's, which repeat the address."""
+    return os.strerror(error.errno) if error.errno and not isinstance(error, ssl.SSLError) else type(error).__name__
+
+
+async def _status(line: probe_line.Line, target: Target) -> int:
+    """The status of the answer's head; 0 when it is none that HTTP/1.1 knows, or the connection ends before it."""
+    asked = f"GET {target.health.path} HTTP/1.1\r\nHost: {target.host}\r\n"
+    await line.send(f"{asked}User-Agent: ferry-agent\r\nAccept: */*\r\nConnection: close\r\n\r\n".encode("ascii"))
+    head = b""
+    while len(head) < _LONGEST_HEAD:
+        received = await line.receive()
+        if not received:
+            return 0
+        head += received
+        while b"\n" in head:
+            found = _STATUS.match(head)
+            if found is None:
+                return 0
+            if found[1] >= b"200":
+                return int(found[1])
+            _, ended, rest = head.partition(b"\r\n\r\n")
+            if not ended:
+                break
+            head = rest  # 100 and 103 come before the answer
+    return 0
+
+
+def _judged(target: Target, address: str, status: int) -> tuple[str, str]:
+    path = target.health.path
+    if not status:
+        return HTTP, f"{address}: what it says to GET {path} is no HTTP answer"
+    bad = status in NOBODY_BEHIND if path == NO_PATH else status >= 500
+    return (HTTP, f"{address} answers {status} to GET {path}") if bad else (OK, "")

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from prometheus_client import core, registry
 
-from k8s.agent import pressure, probe, serving, structure, traffic
+from k8s.agent import pressure, probe, probe_metrics, serving, structure, traffic
 
 CLASSES = ("2xx", "5xx")  # there from the start, so that the first one is seen as an increase
 
@@ -30,9 +30,7 @@ class AgentMetrics(registry.Collector):
     def collect(self) -> Iterator[core.Metric]:
         recorded = {name for name, memory in list(self._serving.memories.items()) if memory.record is not None}
         tallies = {name: traffic.Tally() for name in recorded} | dict(self._tallies.tallies)
-        yield from _requests(tallies)
-        yield _attempts(tallies)
-        yield _seconds(tallies)
+        yield from traffic_metrics.collect(tallies)
         yield from self._agent()
         for name, text, share in (
             ("ferry_proxy_cpu_limit_ratio", "CPU used by nginx's container, of its limit", self._limits.cpu()),
@@ -48,8 +46,7 @@ class AgentMetrics(registry.Collector):
         yield _gauge("ferry_agent_generation", "Of the accepted record", ((name, now[name].generation) for name in names))
         converged = ((name, int(self._serving.converged(name))) for name in names)
         yield _gauge("ferry_agent_converged", "1: nginx serves what the protocol says", converged)
-        up = ((name, int(up)) for name, up in list(self._probes.up.items()))
-        yield _gauge("ferry_agent_new_cluster_up", "1: the new cluster answers the agent's probe", up)
+        yield from probe_metrics.probe_families(self._probes)
         failures = core.CounterMetricFamily(
             "ferry_agent_config_failures", "Configurations nginx refused; the last good one stayed", labels=["service"]
         )
@@ -66,54 +63,4 @@ def _gauge(name: str, text: str, values: Iterable[tuple[str, int]]) -> core.Metr
     family = core.GaugeMetricFamily(name, text, labels=["service"])
     for service, value in values:
         family.add_metric([service], value)
-    return family
-
-
-def _requests(tallies: dict[str, traffic.Tally]) -> Iterator[core.Metric]:
-    requests = core.CounterMetricFamily(
-        "ferry_proxy_requests", "Requests by the cluster that answered", labels=["service", "cluster", "code_class"]
-    )
-    fallbacks = core.CounterMetricFamily(
-        "ferry_proxy_fallbacks", "Requests chosen for new and answered by old", labels=["service"]
-    )
-    kept_back = core.CounterMetricFamily(
-        "ferry_proxy_kept_back",
-        "Requests chosen for new that nginx's own breaker or limit did not let through",
-        labels=["service"],
-    )
-    for service in sorted(tallies):
-        tally = tallies[service]
-        seen = dict(tally.requests)
-        for side, code in sorted({*seen, *((side, code) for side in traffic.SIDES for code in CLASSES)}):
-            requests.add_metric([service, side, code], seen.get((side, code), 0))
-        fallbacks.add_metric([service], tally.fallbacks)
-        kept_back.add_metric([service], tally.not_tried)
-    yield from (requests, fallbacks, kept_back)
-
-
-def _attempts(tallies: dict[str, traffic.Tally]) -> core.Metric:
-    family = core.CounterMetricFamily(
-        "ferry_proxy_attempts", "Tries at a cluster by what became of them", labels=["service", "cluster", "outcome"]
-    )
-    for service in sorted(tallies):
-        for side in traffic.SIDES:
-            for outcome in (traffic.OK, *traffic.FAILURES):
-                family.add_metric([service, side, outcome], tallies[service].attempts[side, outcome])
-    return family
-
-
-def _seconds(tallies: dict[str, traffic.Tally]) -> core.Metric:
-    family = core.HistogramMetricFamily(
-        "ferry_proxy_request_seconds", "From sending a request to the head of its answer", labels=["service", "cluster"]
-    )
-    for service in sorted(tallies):
-        for side in traffic.SIDES:
-            timing = tallies[service].times[side]
-            counts, total, buckets = list(timing.buckets), 0, []
-            if not any(counts):
-                continue  # fifteen lines for nothing, times a thousand services
-            for bound, count in zip((*map(str, traffic.SECONDS), "+Inf"), counts, strict=True):
-                total += count
-                buckets.append((bound, total))
-            family.add_metric([service, side], buckets, timing.sum)
     return family

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from prometheus_client import core, registry
 
-from k8s.agent import pressure, probe, probe_metrics, serving, structure, traffic
+from k8s.agent import pressure, probe, probe_metrics, serving, structure, traffic, traffic_metrics
 
 CLASSES = ("2xx", "5xx")  # there from the start, so that the first one is seen as an increase
 

@@ -1,7 +1,8 @@
 """What nginx's access log says, counted: per service, who answered, what became of every try, how long it took.
 
 Counts only grow. A request that fell back was chosen for new and answered by old, and its tries at new failed. What never
-left the proxy (its own breaker was open) is no try; a client that left says nothing about the cluster.
+left the proxy (no server of new was free) is no try; a client that left is no failure of the cluster, but one that had
+waited long for the new one is a sign that it is slow.
 """
 
 from bisect import bisect_left
@@ -16,8 +17,13 @@ from k8s import proxy_report
 
 SIDES = ("new", "old")
 OK = "ok"
-FAILURES = ("http_5xx", "connect", "timeout", "broken")  # answered 5xx; never connected; no answer in time; cut before one
+HTTP_5XX = "http_5xx"
+WITHOUT_HEAD = ("connect", "timeout", "broken")  # never connected; no answer in time; cut before one
+FAILURES = (HTTP_5XX, *WITHOUT_HEAD)
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)  # upper bounds of the histogram
+SLOW = 3.0  # seconds from sending a request to the head of its answer
+PATIENCE = 1.0  # seconds without a head, after which a client that leaves says something about the cluster
+KEPT_FAILURES = 256
 CLIENT_LEFT = 499
 _NOBODY = "_cluster_backend_"  # in place of an address: no server of that upstream could be asked
 
@@ -33,48 +39,142 @@ class Timing:
         self.sum += seconds
         self.buckets[bisect_left(SECONDS, seconds)] += 1
 
+    def merge(self, other: "Timing") -> None:
+        self.sum += other.sum
+        self.buckets = [mine + its for mine, its in zip(self.buckets, other.buckets, strict=True)]
+
     @property
     def count(self) -> int:
         return sum(self.buckets)
 
 
 @dataclass(slots=True)
-class Tally:
-    """Of one service. `requests` by (who answered, status class); `attempts` by (cluster, outcome).
+class Alike:
+    """Requests that went alike: how many, their bytes, and the time to the head where one try was all there was."""
 
-    `fallbacks`: chosen for new, answered by old. `not_tried`: chosen for new while nginx let nothing through to it.
+    requests: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    timing: Timing = field(default_factory=Timing)
+
+
+@dataclass(slots=True)
+class Summary:
+    """A tally added up. `requests` by (who answered, status class); `attempts` by (side, OK or one of FAILURES); `answers` by
+    (side, status as text) of every try that was answered; `bytes` by (who answered, "in" from or "out" to the client).
+
+    `fallbacks`: chosen for new, answered by old.
     """
 
     requests: Counter[tuple[str, str]] = field(default_factory=Counter)
     attempts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    answers: Counter[tuple[str, str]] = field(default_factory=Counter)
+    bytes: Counter[tuple[str, str]] = field(default_factory=Counter)
     times: dict[str, Timing] = field(default_factory=lambda: {side: Timing() for side in SIDES})
     fallbacks: int = 0
-    not_tried: int = 0
 
-    def traffic(self) -> proxy_report.Traffic:
+    def chosen(self) -> dict[str, int]:
+        """Requests by the side that nginx chose for them, whoever answered in the end."""
         answered = dict.fromkeys(SIDES, 0)
         for (side, _), count in self.requests.items():
             answered[side] += count
-        tries = {outcome: self.attempts["new", outcome] for outcome in (OK, *FAILURES)}
+        return {"new": answered["new"] + self.fallbacks, "old": answered["old"] - self.fallbacks}
+
+    def add_tries(self, side: str, end: str, count: int) -> None:
+        """`end`: a status, or one of WITHOUT_HEAD."""
+        if end in WITHOUT_HEAD:
+            self.attempts[side, end] += count
+            return
+        self.attempts[side, OK if end < "500" else HTTP_5XX] += count
+        self.answers[side, end] += count
+
+
+@dataclass(slots=True)
+class Tally:
+    """Of one service. Lines are many and readers few: a line changes as little as it can, and `summary` adds it up.
+
+    `alike` by (cluster as the log names it, status, status of the only try); of requests with several tries, or none that
+    was answered, the last is empty, their tries are in `tries` by (side, status or one of WITHOUT_HEAD), their times in `times`.
+    `not_tried`: chosen for new while nginx let nothing through to it. `retries`: tries at new after a request's first one.
+    `slow`: answers of new after SLOW, and clients that left new after PATIENCE. `ok_tries`, `failed_tries`: at new.
+    `last_ok` and `failures` (newest KEPT_FAILURES, in order of arrival): when tries at new came to their end, in epoch seconds
+    by the log's own clock. nginx's workers write in blocks of their own, so that a line may be older than one before it.
+    """
+
+    alike: dict[tuple[str, int, str], Alike] = field(default_factory=dict)
+    tries: Counter[tuple[str, str]] = field(default_factory=Counter)
+    times: dict[str, Timing] = field(default_factory=lambda: {side: Timing() for side in SIDES})
+    not_tried: int = 0
+    retries: int = 0
+    slow: int = 0
+    ok_tries: int = 0
+    failed_tries: int = 0
+    last_ok: float = 0.0
+    failures: list[float] = field(default_factory=list)
+
+    def requests_like(self, cluster: str, code: int, end: str) -> Alike:
+        return self.alike.setdefault((cluster, code, end), Alike())
+
+    def head_from_new(self, status: str, *, seconds: float, at: float) -> bool:
+        """New began to answer; whether that is something to look at."""
+        if status >= "500":
+            return self.new_failed(at)
+        self.ok_tries += 1
+        if at > self.last_ok:  # noqa: PLR1730 max() costs three times as much, for every line of the log
+            self.last_ok = at
+        return seconds >= SLOW and self.new_was_slow()
+
+    def new_failed(self, at: float) -> bool:
+        self.failed_tries += 1
+        self.failures.append(at)
+        if len(self.failures) > KEPT_FAILURES:
+            del self.failures[0]
+        return True
+
+    def new_was_slow(self) -> bool:
+        self.slow += 1
+        return True
+
+    def summary(self) -> Summary:
+        """May be asked from another thread: what is counted meanwhile is in it or not."""
+        found = Summary()
+        for side, timing in self.times.items():
+            found.times[side].merge(timing)
+        for (side, end), count in dict(self.tries).items():
+            found.add_tries(side, end, count)
+        for (cluster, code, end), one in list(self.alike.items()):
+            side, count = _side(cluster), one.requests
+            found.requests[side, f"{code // 100}xx"] += count
+            found.bytes[side, "in"] += one.bytes_in
+            found.bytes[side, "out"] += one.bytes_out
+            found.fallbacks += count if cluster == "fallback" else 0
+            if end:
+                found.add_tries(side, end, count)
+                found.times[side].merge(one.timing)
+        return found
+
+    def traffic(self) -> proxy_report.Traffic:
+        found = self.summary()
+        chosen = found.chosen()
         return proxy_report.Traffic(
-            new=answered["new"] + self.fallbacks,
-            old=answered["old"] - self.fallbacks,
-            attempts_new=sum(tries.values()),
-            failed_new=sum(tries.values()) - tries[OK],
-            answered_new=self.times["new"].count,
-            answered_old=self.times["old"].count,
-            seconds_new=self.times["new"].sum,
-            seconds_old=self.times["old"].sum,
+            new=chosen["new"],
+            old=chosen["old"],
+            attempts_new=self.ok_tries + self.failed_tries,
+            failed_new=self.failed_tries,
+            answered_new=found.times["new"].count,
+            answered_old=found.times["old"].count,
+            seconds_new=found.times["new"].sum,
+            seconds_old=found.times["old"].sum,
         )
 
 
 class Tallies:
-    """`count` takes whole lines of the log. `failed` collects services with a failed try at new until somebody takes them."""
+    """`count` takes whole lines of the log. `touched`: services with a failed or slow try at new since somebody cleared it."""
 
     def __init__(self) -> None:
         self._tallies: dict[str, Tally] = {}
         self.unreadable = 0  # lines
-        self.failed: set[str] = set()
+        self.touched: set[str] = set()
 
     @property
     def tallies(self) -> Mapping[str, Tally]:
@@ -94,7 +194,7 @@ class Tallies:
         for entry in entries:
             try:
                 self._add(entry)
-            except (KeyError, TypeError, ValueError, IndexError):
+            except (KeyError, TypeError, ValueError):
                 self.unreadable += 1
 
     def _read(self, line: bytes) -> Any:
@@ -111,38 +211,66 @@ class Tallies:
         tally = self._tallies.get(service)
         if tally is None:
             tally = self._tallies[service] = Tally()
-        side = "new" if cluster == "new" else "old"
-        tally.requests[side, f"{status // 100}xx"] += 1
-        if cluster == "fallback":
-            tally.fallbacks += 1
         if " " not in header and header not in {"", "-"}:  # one try, and it was answered: nearly every line
-            outcome = OK if entry["upstream_status"] < "500" else "http_5xx"
-            tally.attempts[side, outcome] += 1
-            tally.times[side].add(float(header))
-            if side == "new" and outcome != OK:
-                self.failed.add(service)
+            seconds, end = float(header), entry["upstream_status"]
+            alike = tally.alike.get((cluster, status, end)) or tally.requests_like(cluster, status, end)
+            timing = alike.timing
+            timing.sum += seconds
+            timing.buckets[bisect_left(SECONDS, seconds)] += 1
+            if cluster == "new":
+                at, whole = entry["t"], entry["upstream_time"]
+                if whole != header:
+                    at -= float(whole) - seconds  # a long answer that ends now was begun by the cluster of then
+                if tally.head_from_new(end, seconds=seconds, at=at):
+                    self.touched.add(service)
         else:
-            self._add_tries(service, tally, entry, side)
+            alike = tally.requests_like(cluster, status, "")
+            if _add_tries(tally, entry):
+                self.touched.add(service)
+        alike.requests += 1
+        alike.bytes_in += entry["in"]
+        alike.bytes_out += entry["out"]
 
-    def _add_tries(self, service: str, tally: Tally, entry: Mapping[str, Any], side: str) -> None:
-        """Several tries, or one without an answer. Tries at one upstream are parted by a comma, upstreams by a colon."""
-        columns = [_groups(entry[name]) for name in ("upstream", "upstream_status", "connect", "header", "upstream_time")]
-        last = len(columns[0]) - 1
-        for place, group in enumerate(zip(*columns, strict=True)):
-            here = side if place == last else "new"  # old is the last resort: whatever stands before it was new
-            waited, answered = 0.0, False
-            for address, status, connect, header, whole in zip(*group, strict=True):
-                outcome = _outcome(status, connect, header, client_left=entry["status"] == CLIENT_LEFT)
-                answered = header != "-"
-                waited += float(header) if answered else _seconds(whole)
-                if _NOBODY in address:
-                    tally.not_tried += here == "new"
-                elif outcome:
-                    tally.attempts[here, outcome] += 1
-                    if here == "new" and outcome != OK:
-                        self.failed.add(service)
-            if answered and place == last:
-                tally.times[here].add(waited)
+
+def _add_tries(tally: Tally, entry: Mapping[str, Any]) -> bool:
+    """Several tries, or one without an answer: tries at one upstream are parted by a comma, upstreams by a colon.
+
+    Whether any of them is something to look at.
+    """
+    columns = [_groups(entry[name]) for name in ("upstream", "upstream_status", "connect", "header", "upstream_time")]
+    last = len(columns[0]) - 1
+    client_left = entry["status"] == CLIENT_LEFT
+    at = entry["t"] - sum(_seconds(whole) for group in columns[-1] for whole in group)
+    at_new, touched = 0, False
+    for place, group in enumerate(zip(*columns, strict=True)):
+        side = _side(entry["cluster"]) if place == last else "new"  # old is the last resort: whatever was before it was new
+        new = side == "new"
+        waited, answered = 0.0, False
+        for address, status, connect, header, whole in zip(*group, strict=True):
+            answered = header != "-"
+            seconds = float(header) if answered else _seconds(whole)
+            waited += seconds
+            if _NOBODY in address:
+                tally.not_tried += new
+                continue
+            at_new += new
+            if answered:
+                tally.tries[side, status] += 1
+                touched |= new and tally.head_from_new(status, seconds=seconds, at=at + seconds)
+            elif not client_left or status not in {"-", "499"}:
+                tally.tries[side, _why(status, connect)] += 1
+                touched |= new and tally.new_failed(at + seconds)
+            elif new and waited >= PATIENCE:
+                touched |= tally.new_was_slow()
+            at += _seconds(whole)
+        if answered and place == last:
+            tally.times[side].add(waited)
+    tally.retries += max(0, at_new - 1)
+    return touched
+
+
+def _side(cluster: str) -> str:
+    return "new" if cluster == "new" else "old"
 
 
 def _groups(text: str) -> list[list[str]]:
@@ -153,12 +281,8 @@ def _seconds(text: str) -> float:
     return 0.0 if text == "-" else float(text)
 
 
-def _outcome(status: str, connect: str, header: str, *, client_left: bool) -> str:
-    """`ok` or one of FAILURES; empty when the client left before there was any."""
-    if header != "-":
-        return OK if status < "500" else "http_5xx"
-    if client_left and status in {"-", "499"}:
-        return ""
+def _why(status: str, connect: str) -> str:
+    """One of WITHOUT_HEAD."""
     if connect == "-":
         return "connect"
     return "timeout" if status == "504" else "broken"

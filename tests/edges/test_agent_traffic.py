@@ -12,8 +12,9 @@ from k8s.agent import traffic
 NEW, OLD, NOBODY = "10.0.0.1:443", "10.1.0.1:80", "new_cluster_backend_s0"
 
 
-def line(cluster: str, status: int = 200, **columns: str) -> bytes:
-    fields = {
+def line(cluster: str, status: int = 200, **columns: object) -> bytes:
+    fields: dict[str, object] = {
+        "t": 1000.0,
         "service": "api",
         "cluster": cluster,
         "status": status,
@@ -21,7 +22,9 @@ def line(cluster: str, status: int = 200, **columns: str) -> bytes:
         "upstream_status": str(status),
         "connect": "0.001",
         "header": "0.004",
-        "upstream_time": "0.005",
+        "upstream_time": "0.004",
+        "in": 100,
+        "out": 2000,
         **columns,
     }
     return json.dumps(fields).encode() + b"\n"
@@ -30,7 +33,7 @@ def line(cluster: str, status: int = 200, **columns: str) -> bytes:
 def counted(*lines: bytes) -> tuple[proxy_report.Traffic, dict[tuple[str, str], int]]:
     tallies = traffic.Tallies()
     tallies.count(b"".join(lines))
-    return tallies.traffic("api"), dict(tallies.tallies["api"].attempts)
+    return tallies.traffic("api"), dict(tallies.tallies["api"].summary().attempts)
 
 
 def test_an_answer_of_each_side_is_counted_there_with_its_time() -> None:
@@ -118,11 +121,131 @@ def test_a_second_try_that_is_answered_took_the_first_ones_time_too() -> None:
     assert seen.seconds_new == pytest.approx(2.010)
 
 
+def tally_of(*lines: bytes) -> traffic.Tally:
+    tallies = traffic.Tallies()
+    tallies.count(b"".join(lines))
+    assert tallies.unreadable == 0
+    return tallies.tallies["api"]
+
+
+NEVER_ANSWERED = {"upstream_status": "504", "header": "-", "upstream_time": "30.000"}
+
+
+def test_tries_at_new_are_told_with_the_time_of_their_end_whatever_came_after_them() -> None:
+    saved = line(
+        "fallback",
+        t=1010.0,
+        upstream=f"{NEW}, {NEW} : {OLD}",
+        upstream_status="500, 504 : 200",
+        connect="0.001, 0.001 : 0.000",
+        header="0.500, - : 4.000",
+        upstream_time="0.600, 2.000 : 5.000",
+    )
+    tally = tally_of(saved, line("new", t=1005.5))
+    assert tally.failures == pytest.approx([1002.9, 1005.0]), "at the head of its 500, and at the end of the wait"
+    assert (tally.last_ok, tally.ok_tries, tally.failed_tries, tally.retries) == (1005.5, 1, 2, 1)
+
+
+def test_a_long_answer_of_new_that_ends_now_is_no_fresh_success() -> None:
+    assert tally_of(line("new", 101, t=2000.0, header="0.100", upstream_time="900.000")).last_ok == pytest.approx(1100.1)
+
+
+def test_the_newest_success_stays_whatever_block_arrives_later_and_failures_keep_their_order_of_arrival() -> None:
+    tally = tally_of(line("new", t=7.0), line("new", 502, t=6.0), line("new", t=5.0), line("new", 502, t=4.0))
+    assert (tally.last_ok, tally.failures) == (7.0, [6.0, 4.0])
+
+
+def test_of_many_failures_the_newest_are_kept_and_all_are_counted() -> None:
+    tally = tally_of(*(line("new", 503, t=float(second)) for second in range(1000)))
+    assert tally.failures == [float(second) for second in range(1000 - traffic.KEPT_FAILURES, 1000)]
+    assert tally.failed_tries == 1000
+
+
+def test_a_failed_or_slow_try_at_new_is_somebodys_business_until_it_was_looked_at() -> None:
+    tallies = traffic.Tallies()
+    tallies.count(
+        line("new", service="well") + line("old", 503, service="only-old") + line("old", service="slow-old", header="9.000")
+    )
+    assert tallies.touched == set()
+    tallies.count(line("new", 500, service="failed") + line("new", service="slow", header="3.000", upstream_time="3.001"))
+    assert tallies.touched == {"failed", "slow"}
+    assert tallies.tallies["slow"].ok_tries == 1
+
+
+@pytest.mark.parametrize(("waited", "slow"), [("0.999", 0), ("1.000", 1), ("2.500", 1)])
+@pytest.mark.parametrize("connect", ["-", "0.001"])
+def test_a_client_that_left_new_after_a_second_says_it_is_slow_and_never_that_it_failed(
+    waited: str, slow: int, connect: str
+) -> None:
+    left = line("new", 499, upstream_status="499", connect=connect, header="-", upstream_time=waited)
+    tally = tally_of(left)
+    assert (tally.slow, tally.failed_tries, tally.failures) == (slow, 0, [])
+    old = tally_of(line("old", 499, upstream_status="499", connect=connect, header="-", upstream_time=waited))
+    assert (old.slow, old.failed_tries) == (0, 0)
+
+
+def test_what_old_answers_for_new_in_error_is_olds_failure_too() -> None:
+    tally = tally_of(
+        line(
+            "fallback",
+            502,
+            upstream=f"{NEW} : {OLD}",
+            upstream_status="500 : 502",
+            connect="0.001 : -",
+            header="0.004 : -",
+            upstream_time="0.004 : 0.001",
+        )
+    )
+    found = tally.summary()
+    assert found.attempts == {("new", "http_5xx"): 1, ("old", "connect"): 1}
+    assert found.answers == {("new", "500"): 1}
+    assert found.requests == {("old", "5xx"): 1}
+    assert (tally.failed_tries, tally.retries, found.fallbacks) == (1, 0, 1)
+
+
+def test_bytes_and_choices_are_told_apart_by_cluster() -> None:
+    found = tally_of(
+        line("new", out=5), line("old", out=7), line("fallback", out=11), line("new", 499, header="-", out=0)
+    ).summary()
+    assert found.bytes == {("new", "in"): 200, ("new", "out"): 5, ("old", "in"): 200, ("old", "out"): 18}
+    assert found.chosen() == {"new": 3, "old": 1}
+    assert found.requests == {("new", "2xx"): 1, ("new", "4xx"): 1, ("old", "2xx"): 2}
+
+
+@given(st.lists(st.sampled_from(["ok", "answered 5xx", "never answered", "fell back", "left"]), max_size=30))
+def test_one_line_or_many_tries_the_sums_agree(kinds: list[str]) -> None:
+    lines = {
+        "ok": line("new"),
+        "answered 5xx": line("new", 503),
+        "never answered": line("new", 504, **NEVER_ANSWERED),
+        "fell back": line(
+            "fallback",
+            upstream=f"{NEW} : {OLD}",
+            upstream_status="500 : 200",
+            connect="0.001 : 0.000",
+            header="0.004 : 0.007",
+            upstream_time="0.004 : 0.009",
+        ),
+        "left": line("new", 499, upstream_status="-", header="-", upstream_time="0.100"),
+    }
+    tallies = traffic.Tallies()
+    tallies.count(b"".join(lines[kind] for kind in kinds) or b"\n")
+    if not kinds:
+        return
+    tally = tallies.tallies["api"]
+    found = tally.summary()
+    assert sum(found.requests.values()) == sum(found.chosen().values()) == len(kinds)
+    assert tally.ok_tries == found.attempts["new", "ok"] == kinds.count("ok")
+    assert tally.failed_tries == sum(found.attempts["new", outcome] for outcome in traffic.FAILURES)
+    assert tally.failed_tries == len(tally.failures) == len(kinds) - kinds.count("ok") - kinds.count("left")
+    assert sum(found.answers.values()) == sum(found.attempts.values()) - found.attempts["new", "timeout"]
+
+
 def test_a_broken_line_costs_only_itself() -> None:
     tallies = traffic.Tallies()
     tallies.count(line("new") + b'{"status":000}\n' + b"{}\n" + b"[1]\n" + line("new", header="x y") + line("old"))
-    assert (tallies.traffic("api").new, tallies.traffic("api").old) == (2, 1)
-    assert tallies.unreadable >= 3
+    assert (tallies.traffic("api").new, tallies.traffic("api").old) == (1, 1)
+    assert tallies.unreadable == 4
 
 
 def test_a_refused_host_is_nobodys_traffic() -> None:

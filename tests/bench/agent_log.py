@@ -1,0 +1,90 @@
+"""How much of a core counting nginx's log costs, and what `/metrics` costs with many services. One JSON object a row.
+
+    .venv/bin/python -m tests.bench.agent_log
+
+`ok` compares with what was reached before; nothing here is a test, and no other program should be busy meanwhile.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+
+from k8s.agent import traffic
+
+LINES, BLOCK, ROUNDS = 400_000, 400, 5
+NEW, OLD = "10.0.0.1:443", "10.1.0.1:80"
+
+
+def line(number: int, service: str, cluster: str, **columns: object) -> bytes:
+    fields: dict[str, object] = {
+        "t": 1700000000 + number / 1000,
+        "service": service,
+        "id": f"{number:032x}",
+        "ip": "10.2.3.4",
+        "method": "GET",
+        "uri": "/v1/orders/17",
+        "status": 200,
+        "cluster": cluster,
+        "rule": "weight",
+        "slot": "37",
+        "upstream": NEW if cluster == "new" else OLD,
+        "upstream_status": "200",
+        "connect": "0.000",
+        "header": "0.004",
+        "upstream_time": "0.004",
+        "time": 0.004,
+        "in": 512,
+        "out": 2048,
+        "conn": number,
+    }
+    return json.dumps(fields | columns, separators=(",", ":")).encode() + b"\n"
+
+
+def fallback(number: int) -> bytes:
+    return line(
+        number,
+        "api",
+        "fallback",
+        upstream=f"{NEW}, {NEW} : {OLD}",
+        upstream_status="502, 503 : 200",
+        connect="-, 0.001 : 0.000",
+        header="-, 0.002 : 0.007",
+        upstream_time="0.001, 0.003 : 0.009",
+    )
+
+
+def row(bench: str, value: float, unit: str, target: float, *, ok: bool) -> None:
+    sys.stdout.write(json.dumps({"bench": bench, "value": value, "unit": unit, "target": target, "ok": ok}) + "\n")
+
+
+def fastest(work: Callable[[], object]) -> float:
+    """Seconds of CPU of the best round: whatever else runs on this machine only slows a round down."""
+    found = []
+    for _ in range(ROUNDS):
+        before = time.process_time()
+        work()
+        found.append(time.process_time() - before)
+    return min(found)
+
+
+def counting(bench: str, block: bytes, target: float) -> None:
+    tallies = traffic.Tallies()
+
+    def count() -> None:
+        for _ in range(LINES // BLOCK):
+            tallies.count(block)
+
+    rate = LINES / fastest(count)
+    row(bench, round(rate), "lines/s and core", target, ok=rate >= target and tallies.unreadable == 0)
+
+
+def main() -> None:
+    counting("agent-log-plain", b"".join(line(n, "api", "new" if n % 2 else "old") for n in range(BLOCK)), 300_000)
+    spread = b"".join(line(n, f"service-{n}", "new" if n % 2 else "old") for n in range(BLOCK))
+    counting("agent-log-plain-400-services", spread, 300_000)
+    counting("agent-log-fallbacks", b"".join(fallback(n) for n in range(BLOCK)), 60_000)
+
+
+if __name__ == "__main__":
+    main()

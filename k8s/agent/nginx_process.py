@@ -5,6 +5,7 @@ is enough). Only an answer over a fresh connection counts.
 """
 
 import asyncio
+import contextlib
 import os
 import signal
 from dataclasses import dataclass
@@ -13,21 +14,27 @@ from pathlib import Path
 import aiohttp
 
 from k8s import nginx
+from k8s.agent import nginx_watch
 
 ASK_EVERY = 0.05  # seconds
 TEST_LIMIT = 30.0  # seconds; 1,000 services take about half a second
+EMERGENCY = "[emerg] "  # how nginx marks, in its error log, why it does not take a configuration
+STILL_TRYING = "bind() to"  # it tries five times before it gives up
+LONGEST = 300  # characters of what nginx says, in one of our sentences
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """`served`: the generation nginx itself names ('' if it does not answer). `trouble`: a sentence, empty if applied.
 
-    `refused`: nginx was asked to take the config and did not; False also when no nginx is there to take it.
+    `refused`: nginx was asked to take the config and did not; False also when no nginx is there to take it. `reloaded`: it was
+    swapped in and nginx was told, whatever came of it.
     """
 
     served: str
     trouble: str = ""
     refused: bool = False
+    reloaded: bool = False
 
 
 class NginxProcess:
@@ -39,32 +46,54 @@ class NginxProcess:
         self._config = run / "nginx.conf"
         self._status_url = status_url
 
+    async def complaint(self, text: str) -> str:
+        """What nginx says against this configuration, tested and not swapped in; empty when it has nothing to say.
+
+        Raises OSError when it cannot be written.
+        """
+        candidate = self._config.with_suffix(".candidate")
+        try:
+            candidate.write_text(text)
+            return await self._test(candidate)
+        finally:
+            with contextlib.suppress(OSError):  # a folder that is full has no room for what is of no use
+                candidate.unlink(missing_ok=True)
+
+    def has(self, text: str) -> bool:
+        """Whether this is the configuration that nginx would start with now."""
+        try:
+            return self._config.read_text() == text
+        except (OSError, ValueError):
+            return False
+
     async def apply(self, rendered: nginx.Rendered, *, limit: float = 10.0) -> Outcome:
-        """Test, swap, reload, verify. On any failure the last good config is back on disk and keeps serving."""
-        fresh, last_good = self._config.with_suffix(".candidate"), self._config.with_suffix(".last")
+        """Swap in a configuration that was tested, reload, verify. On any failure the last good one is back on disk."""
+        fresh, last_good = self._config.with_suffix(".new"), self._config.with_suffix(".last")
         try:
             fresh.write_text(rendered.text)
             last_good.unlink(missing_ok=True)
             if self._config.exists():
                 last_good.hardlink_to(self._config)
+            fresh.replace(self._config)
         except OSError as error:
-            return Outcome(
-                await self.served(), f"the new nginx config could not be written ({error.strerror}); the last good one stays"
-            )
-        if complaint := await self._test(fresh):
-            sentence = f"nginx refuses the new config ({complaint}); the last good one stays"
-            return Outcome(await self.served(), sentence, refused=True)
-        fresh.replace(self._config)
+            with contextlib.suppress(OSError):
+                fresh.unlink(missing_ok=True)
+            return Outcome(await self.served(), not_written(error))
+        said = self._said()
         self.reload()
-        served = await self._wait_for(rendered.generation, limit=limit)
+        served, why = await self._wait_for(rendered.generation, limit=limit, said=said)
         if served == rendered.generation:
-            return Outcome(served)
-        if last_good.exists():
-            last_good.replace(self._config)
+            return Outcome(served, reloaded=True)
+        with contextlib.suppress(OSError):
+            if last_good.exists():
+                last_good.replace(self._config)
+        because = f" ({why})" if why else ""
         return Outcome(
             served,
-            f"nginx was reloaded but serves {served or 'nothing'} instead of {rendered.generation}; last good config restored",
+            f"nginx was reloaded but serves {served or 'nothing'} instead of {rendered.generation}{because}; the last good"
+            " configuration is back on disk, and it is tried again every few seconds",
             refused=bool(served),
+            reloaded=True,
         )
 
     def reload(self) -> bool:
@@ -76,11 +105,13 @@ class NginxProcess:
         return self._signal(signal.SIGUSR1)
 
     def _signal(self, number: signal.Signals) -> bool:
-        try:
-            os.kill(int((self._run / "nginx.pid").read_text()), number)
-        except (OSError, ValueError):
+        master = nginx_watch.master_of(self._run)
+        if master is None:
             return False
-        return True
+        with contextlib.suppress(OSError):
+            os.kill(master.pid, number)
+            return True
+        return False
 
     async def served(self) -> str:
         """The generation nginx names over a fresh connection; empty when it does not answer."""
@@ -93,13 +124,34 @@ class NginxProcess:
         except (aiohttp.ClientError, TimeoutError):
             return ""
 
-    async def _wait_for(self, generation: str, *, limit: float) -> str:
-        served = ""
+    async def _wait_for(self, generation: str, *, limit: float, said: int) -> tuple[str, str]:
+        """What nginx serves then, and why it is not this generation, if nginx has said so."""
+        served = why = ""
         for _ in range(max(1, int(limit / ASK_EVERY))):  # nginx announces nothing: asking is the only way
-            if (served := await self.served()) == generation:
+            given_up = bool(why) and not why.startswith(STILL_TRYING)
+            if (served := await self.served()) == generation or given_up:
                 break
             await asyncio.sleep(ASK_EVERY)
-        return served
+            why = self._emergency(said) or why
+        return served, why
+
+    def _said(self) -> int:
+        """How much stands in nginx's error log by now, in bytes."""
+        try:
+            return (self._run / "error.log").stat().st_size
+        except OSError:
+            return 0
+
+    def _emergency(self, said: int) -> str:
+        """The newest of nginx's reasons since then; none of them is about a request."""
+        try:
+            with (self._run / "error.log").open("rb") as log:
+                log.seek(said)
+                lines = log.read().decode(errors="replace").splitlines()
+        except OSError:
+            return ""
+        reasons = [line.partition(EMERGENCY)[2].partition(": ")[2] for line in lines if EMERGENCY in line]
+        return "".join(character for character in reasons[-1] if character.isprintable())[:LONGEST] if reasons else ""
 
     async def _test(self, config: Path) -> str:
         """Empty when nginx accepts the file, else its complaint in one line."""
@@ -117,3 +169,11 @@ class NginxProcess:
             return ""
         lines = [line for line in output.decode(errors="replace").splitlines() if line.strip()]
         return lines[0] if lines else f"nginx -t ended with {process.returncode}"
+
+
+def not_written(error: OSError) -> str:
+    """The sentence for a configuration that could not be put on disk."""
+    return (
+        f"the new nginx config could not be written ({error.strerror}); the last good one stays, holds and weights work on: make"
+        " room in the run folder that the agent shares with nginx, it is tried again every few seconds"
+    )

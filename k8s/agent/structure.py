@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from k8s import model, nginx
-from k8s.agent import last_good, nginx_process, resolving, serving
+from k8s.agent import bisecting, last_good, long_lived, nginx_process, refusals, resolving, serving
 from k8s.agent import sites as planning
 
 NO_SERVICE = ""  # what a refused configuration is counted under when no service is in it
@@ -16,8 +16,9 @@ PATIENCE = 3  # rounds in which a fresh proxy waits for the last of its names be
 class Structure:
     """`follow` brings nginx to what the cluster says; what an earlier agent knew is where it begins.
 
-    `generation`: what nginx named last. `failures`: refused configurations, by each service that the refused one would have
-    changed (`NO_SERVICE`: by none).
+    `generation`: what nginx named last. `failures`: refused configurations, by the services that are to blame (`NO_SERVICE`:
+    none of them is). `repairs`: by what was not as this agent had left it ("nginx": it served another generation; "config":
+    the file it would start with was another).
     """
 
     def __init__(
@@ -37,7 +38,10 @@ class Structure:
         self._found = kept.read()
         self._before = dict(self._found.services)
         resolver.remember(self._found.addresses)
-        self._applied: Mapping[str, nginx.Site] = {}
+        self._applied = _applied_before(self._found, resolver.known)
+        self._refusals = refusals.Refusals()
+        self._accepted = self._left = ""  # generations: one that `nginx -t` accepted; the last one nginx was brought to
+        self._renew = False
         self._planned: tuple[str, ...] = ()
         self._awaited: tuple[str, ...] = ()
         self._waits = PATIENCE
@@ -45,11 +49,17 @@ class Structure:
         self.generation = ""
         self.reloads = 0
         self.failures: Counter[str] = Counter()
+        self.repairs: Counter[str] = Counter()
 
     @property
     def trouble(self) -> list[str]:
         """Sentences: why nginx is not brought to what the cluster says, and what is served otherwise than it says."""
-        return [*([self._not_applied] if self._not_applied else []), *self._planned, *self._resolver.trouble]
+        return [
+            *([self._not_applied] if self._not_applied else []),
+            *self._planned,
+            *self._refusals.sentences,
+            *self._resolver.trouble,
+        ]
 
     @property
     def unready(self) -> str:
@@ -57,6 +67,15 @@ class Structure:
         if not self.generation:
             return self._not_applied or "nginx serves no configuration of ours yet: the cluster was not read"
         return "; ".join(self._awaited) if self._waits else ""
+
+    @property
+    def ends(self) -> dict[str, frozenset[long_lived.End]]:
+        """Where the new cluster of each service is, as nginx has it."""
+        return {name: frozenset(map(_end, site.new_addresses)) for name, site in self._applied.items()}
+
+    def renew(self) -> None:
+        """nginx's workers are to be replaced at the next `follow`, though nothing is new."""
+        self._renew = True
 
     async def resume(self) -> bool:
         """True when nginx still serves what an earlier agent brought it to: that goes on, whether the cluster answers or not."""
@@ -82,14 +101,16 @@ class Structure:
         if why := self._nothing_to_serve(plan, refused=refused, recorded=self._recorded()):
             self._not_applied = why
             return False
-        if not await self._apply(plan.sites):
+        sites = await self._tested(plan.sites)
+        if sites is None or not await self._apply(sites):
             return False
-        self._applied, self._not_applied = plan.sites, ""
+        self._applied, self._not_applied = sites, ""
         self._awaited = plan.unreachable
         self._waits = max(0, self._waits - 1) if self._unanswered(plan) else 0
-        self._before = {name: plan.sites[name].service for name in plan.reachable}
-        exposures = {name: plan.sites[name].exposure for name in plan.whole}
-        self._serving.nginx_serves(exposures, without_old=frozenset(plan.sites.keys() - plan.reachable))
+        reachable = {name for name, site in sites.items() if site.old_addresses and all(site.path_addresses)}
+        self._before = {name: sites[name].service for name in sorted(reachable)}
+        exposures = {name: site.exposure for name, site in sites.items() if site.new_addresses}
+        self._serving.nginx_serves(exposures, without_old=frozenset(sites.keys() - reachable))
         self._kept.write(last_good.Kept(self.generation, exposures, self._before, dict(self._resolver.last_good)))
         return True
 
@@ -109,26 +130,63 @@ class Structure:
         waiting = [site.service for name, site in plan.sites.items() if name not in plan.reachable]
         return self._resolver.unanswered(host for one in waiting for host in planning.hosts_of(one))
 
-    async def _apply(self, sites: Mapping[str, nginx.Site]) -> bool:
+    async def _tested(self, wanted: Mapping[str, nginx.Site]) -> Mapping[str, nginx.Site] | None:
+        """Sites that nginx accepts together: those that are wanted, and other ones for services that are refused. None: nothing
+        is accepted, and what nginx serves stays.
+        """
+        known = self._resolver.known
+        sites = self._refusals.stand_in(wanted, known)
+        try:
+            if not await self._complaint(sites):
+                return sites
+            changed = [name for name, site in sites.items() if self._applied.get(name) != site]
+            instead = {name: refusals.instead_of(site, self._applied.get(name), known) for name, site in sites.items()}
+            verdict = await bisecting.Bisection(sites, instead=instead, refuses=self._complaint).run(changed)
+        except OSError as error:
+            self._not_applied = nginx_process.not_written(error)
+            return None
+        if verdict.hopeless:
+            self.failures[NO_SERVICE] += 1
+            self._not_applied = f"nginx refuses the new config ({verdict.hopeless}); the last good one stays"
+            return None
+        self.failures.update(verdict.culprits.keys())
+        self._refusals.found(verdict, sites)
+        return verdict.sites
+
+    async def _complaint(self, sites: Mapping[str, nginx.Site]) -> str:
+        """Why these sites cannot be one configuration; empty when nginx accepts them. Raises OSError."""
         try:
             rendered = nginx.render(self._config, list(sites.values()))
         except model.ModelError as error:
-            self._refused(sites, f"the services cannot be one configuration ({error}); the last good one stays")
-            return False
-        if rendered.generation == self.generation and await self._process.served() == rendered.generation:
-            return True
+            return str(error)
+        if rendered.generation in {self._accepted, self._left}:
+            return ""
+        if complaint := await self._process.complaint(rendered.text):
+            return complaint
+        self._accepted = rendered.generation
+        return ""
+
+    async def _apply(self, sites: Mapping[str, nginx.Site]) -> bool:
+        rendered = nginx.render(self._config, list(sites.values()))
+        repaired = ""
+        if rendered.generation == self.generation:
+            served, intact = await self._process.served(), self._process.has(rendered.text)
+            if served == rendered.generation and intact and not self._renew:
+                self._left = served
+                return True
+            repaired = "nginx" if served not in {"", rendered.generation} else "config" if not intact else ""
         outcome = await self._process.apply(rendered)
         self.generation = outcome.served
-        self.reloads += 1
-        if outcome.refused:
-            self._refused(sites, outcome.trouble)
+        self.reloads += outcome.reloaded
         self._not_applied = outcome.trouble
-        return not outcome.trouble
-
-    def _refused(self, sites: Mapping[str, nginx.Site], trouble: str) -> None:
-        changed = [name for name, site in sites.items() if self._applied.get(name) != site]
-        self.failures.update(changed or sites.keys() or [NO_SERVICE])
-        self._not_applied = trouble
+        if outcome.trouble:
+            self._accepted = ""
+            self.failures.update([NO_SERVICE] if outcome.refused else [])
+            return False
+        if repaired:
+            self.repairs[repaired] += 1
+        self._left, self._renew = rendered.generation, False
+        return True
 
     def _recorded(self) -> bool:
         return any(one.record is not None and not one.missing for one in self._serving.memories.values())
@@ -136,3 +194,23 @@ class Structure:
     def _signed(self) -> dict[str, model.Exposure]:
         memories = self._serving.memories
         return {name: one.record.exposure for name, one in memories.items() if one.record is not None}
+
+
+def _applied_before(found: last_good.Kept, known: planning.Known) -> Mapping[str, nginx.Site]:
+    """What an earlier agent had nginx serve."""
+    return {
+        name: nginx.Site(
+            service=one,
+            exposure=(exposure := found.exposures[name].at(0)),
+            old_addresses=known(one.old_backend.host, one.old_backend.port),
+            new_addresses=known(exposure.new_host, exposure.new_port),
+            path_addresses=tuple(known(path.backend.host, path.backend.port) for path in one.paths),
+        )
+        for name, one in found.services.items()
+        if name in found.exposures
+    }
+
+
+def _end(address: str) -> long_lived.End:
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port)

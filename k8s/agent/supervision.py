@@ -1,0 +1,110 @@
+"""What this agent looks after besides following the cluster: nginx's processes and its generation, a document that stays broken,
+and connections that outlive a hold. One loop, a look every half second; nothing here waits for the network.
+"""
+
+import asyncio
+import datetime
+import logging
+import time
+from collections.abc import Callable
+
+from k8s import model, views
+from k8s.agent import document_fault, long_lived, nginx_process, nginx_watch, processes, serving, structure
+
+log = logging.getLogger("ferry.agent.supervision")
+
+
+class Supervision:
+    """`look_again` is called when the structure is to be followed soon. `run` never ends by itself."""
+
+    def __init__(
+        self,
+        *,
+        process: nginx_process.NginxProcess,
+        watch: nginx_watch.NginxWatch,
+        nginx: structure.Structure,
+        served: serving.Serving,
+        fault: document_fault.DocumentFault,
+        outliving: long_lived.LongLived,
+        view: Callable[[], views.ClusterView],
+        look_again: Callable[[], None],
+    ) -> None:
+        self._process = process
+        self._watch = watch
+        self._structure = nginx
+        self._serving = served
+        self._fault = fault
+        self._outliving = outliving
+        self._view = view
+        self._look_again = look_again
+        self._differed = False
+        self._asked = self._counted = 0.0
+
+    @property
+    def document_trouble(self) -> bool:
+        """Whether `migration.yaml` is missing or cannot be read, as far as is known."""
+        return self._fault.troubled
+
+    @property
+    def trouble(self) -> list[str]:
+        """Sentences."""
+        return [one for one in (self._watch.trouble, self._fault.sentence(self._standing())) if one]
+
+    async def run(self) -> None:
+        while True:
+            now = time.monotonic()
+            self._watch.look(now)
+            self._judge_document(now)
+            self._end_connections(now)
+            if now - self._asked >= nginx_watch.ASK_EVERY:
+                self._asked = now
+                await self._ask_nginx()
+            await asyncio.sleep(nginx_watch.EVERY)
+
+    async def _ask_nginx(self) -> None:
+        """Another generation than the one nginx was brought to, or none at all: the structure is to see to it at once."""
+        expected = self._structure.generation
+        if not expected:
+            return
+        served = await self._process.served()
+        differs = served != expected == self._structure.generation
+        if differs and not self._differed:
+            log.warning("nginx serves %s instead of %s", served or "nothing", expected)
+        self._differed = differs
+        if differs:
+            self._look_again()
+
+    def _standing(self) -> set[str]:
+        """Ids of every hold that stands, for any service or for all."""
+        held = {one for memory in self._serving.memories.values() for one in memory.held}
+        return held | {one.id for one in self._serving.holds_for_all}
+
+    def _judge_document(self, now: float) -> None:
+        recorded = any(one.record is not None for one in self._serving.memories.values())
+        since = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        order = self._fault.look(self._view(), now, since=since, recorded=recorded, standing=self._standing())
+        if order is not None:
+            log.error("%s: every service is held at the old cluster (%s)", order.reason, order.id)
+            place(self._serving, order)
+
+    def _end_connections(self, now: float) -> None:
+        if now - self._counted < long_lived.LOOK_EVERY:
+            return
+        self._counted = now
+        served = {name: self._serving.served(name).weight for name in self._serving.memories}
+        found = self._outliving.outlived(
+            now, served=served, ends=self._structure.ends, standing=lambda: processes.connections(self._watch.pids)
+        )
+        if found:
+            log.info("connections to new of %s outlived their hold: nginx's workers are replaced", ", ".join(sorted(found)))
+            self._outliving.ended(found)
+            self._structure.renew()
+            self._look_again()
+
+
+def place(served: serving.Serving, order: model.Hold) -> None:
+    """A hold that this agent makes itself. What could not be written is said by `served.trouble` and tried again there."""
+    try:
+        served.hold(order)
+    except OSError as error:
+        log.error("the hold %s is in force, and %s", order.id, error)  # noqa: TRY400 a sentence, not a traceback

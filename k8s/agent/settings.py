@@ -29,6 +29,8 @@ class AgentSettings(pydantic_settings.BaseSettings):
     peers: str = _named("FERRY_PEERS", "")  # the name behind which all agents are, this one too; empty: it has no peers
     resolver: str = _named("FERRY_RESOLVER", "")  # ADDRESS:PORT of a DNS server; empty: the system's
     reload_spacing: float = _named("FERRY_RELOAD_SPACING", 5.0)  # between two reloads: old workers cost memory
+    document_patience: float = _named("FERRY_DOCUMENT_PATIENCE", 30.0)  # without a document: then everything goes to old
+    long_lived_grace: float = _named("FERRY_LONG_LIVED_GRACE", 65.0)  # nginx keeps idle connections to new for 60
     largest_log: int = _named("FERRY_LARGEST_LOG", 16 * 1024 * 1024)  # bytes of nginx's access log before it is rotated
     port: int = _named("FERRY_AGENT_PORT", 9080)
     proxy_port: int = _named("FERRY_NGINX_PORT", 8080)

@@ -11,12 +11,15 @@ from aiohttp import web
 from k8s import client, cluster_watch, nginx, proxy_report, report_document, views, wish_document, wish_edit
 from k8s.agent import (
     access_log,
+    document_fault,
     endpoints,
     last_good,
     links,
+    long_lived,
     memory_file,
     metrics,
     nginx_process,
+    nginx_watch,
     peers,
     pressure,
     probe,
@@ -24,6 +27,7 @@ from k8s.agent import (
     serving,
     settings,
     structure,
+    supervision,
     traffic,
     trusted_keys,
 )
@@ -68,11 +72,22 @@ class Agent:
         )
         self._stopping = False
         self._looked = asyncio.Event()
+        self._supervision = supervision.Supervision(
+            process=self._nginx,
+            watch=nginx_watch.NginxWatch(chosen.run, repairs=self.structure.repairs),
+            nginx=self.structure,
+            served=self.serving,
+            fault=document_fault.DocumentFault(patience=chosen.document_patience, by=chosen.pod),
+            outliving=long_lived.LongLived(grace=chosen.long_lived_grace),
+            view=self._cluster.view,
+            look_again=self._looked.set,
+        )
 
     def report(self) -> proxy_report.ProxyReport:
         """What the bot reads from `/status`."""
         trouble = [*self._cluster.view().trouble, *self.structure.trouble, *self.serving.trouble.values()]
         trouble += [*self._peers.trouble, self._keys.trouble, self._log.trouble]
+        trouble += self._supervision.trouble
         reports = self.serving.reports(self.tallies.traffic)
         return proxy_report.ProxyReport(
             pod=self._chosen.pod,
@@ -115,6 +130,7 @@ class Agent:
                         self._follow(),
                         self._meet(),
                         self._log.follow(),
+                        self._supervision.run(),
                         self._keys.follow(self._cluster.trust),
                     )
                 ]

@@ -3,6 +3,7 @@
 Reading is lenient on purpose: a present key always holds, whatever its value is.
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -13,6 +14,14 @@ from k8s import errors, model
 _KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 _FIELDS = ("reason", "by", "since", "cause")
 _LONGEST_TEXT = 500
+DOCUMENT_PREFIX = "document-"
+
+
+def document_hold_id(version: str) -> str:
+    """The id of the hold that a broken `migration.yaml` brings about, the same for everybody who makes it. `version`: the
+    resourceVersion of its ConfigMap as it was broken.
+    """
+    return DOCUMENT_PREFIX + hashlib.sha256(version.encode()).hexdigest()[:10]
 
 
 def as_value(hold: model.Hold) -> tuple[str, str]:

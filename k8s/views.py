@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from k8s import model, protocol, proxy_report
@@ -16,6 +17,8 @@ class ServiceView:
     beside it, as a document (`operation_trouble`: why it does not count). `holds`: keys standing in `migration-holds` for
     it or for all. `wish_version`, `record_version`: resourceVersions of the ConfigMaps that say so, empty where there is
     none. `highest`: the highest generation that was seen in the record's ConfigMap, by this watch or by an agent; 0: none.
+    `refused`: why `migration.yaml` cannot be followed for it now, in one sentence; `wished` is its last good entry then, and
+    None where nobody knows one (`wish_known`). `asked`: the weight that its refused entry clearly names, all the same.
     """
 
     name: str
@@ -28,6 +31,8 @@ class ServiceView:
     record_version: str = ""
     operation_trouble: str = ""
     highest: int = 0
+    refused: str = ""
+    asked: int | None = None
 
     @property
     def stale(self) -> bool:
@@ -37,7 +42,7 @@ class ServiceView:
     @property
     def trouble(self) -> tuple[str, ...]:
         """What is wrong with this service, in sentences; nothing of it concerns another one."""
-        sentences = [self.record_trouble, self.operation_trouble]
+        sentences = [self.record_trouble, self.operation_trouble, self.refused]
         if self.stale:
             sentences.append(
                 f"the record of {self.name} was restored by hand (generation {self.generation}, {self.highest} was seen) and "
@@ -63,18 +68,66 @@ class ServiceView:
 
     @property
     def wish(self) -> int:
-        """The weight the document asks for; 0 where it does not name the service."""
-        return self.wished.wish if self.wished else 0
+        """The weight the document asks for; 0 where it does not name the service. Where nobody knows what it asks for: what is
+        in force, or less, if the refused entry clearly names less.
+        """
+        if self.wished is not None:
+            return self.wished.wish
+        if not self.refused:
+            return 0
+        approved = self.in_force.weight if self.in_force is not None else 0
+        return approved if self.asked is None else min(self.asked, approved)
+
+    @property
+    def wish_known(self) -> bool:
+        """Whether anything may be concluded from the document: a refused entry without a known good one before says nothing,
+        except where it clearly names less than what is in force.
+        """
+        if self.wished is not None or not self.refused:
+            return True
+        return self.asked is not None and self.in_force is not None and self.asked < self.in_force.weight
+
+    @property
+    def document_wish(self) -> int | None:
+        """What an agent is to be told of the document where `wish_known`: the weight, or None: the service is not named."""
+        return self.wish if self.wished is not None or self.refused else None
+
+
+class DocumentState(StrEnum):
+    """How far `migration.yaml` can be followed. ENTRIES: all but the entries that are refused; UNREADABLE: nothing of it."""
+
+    WHOLE = "whole"
+    ENTRIES = "entries"
+    UNREADABLE = "unreadable"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """`migration.yaml` as it stands. `version`: resourceVersion of its ConfigMap; both empty where there is none.
+
+    `writer`: the field manager that wrote it last. `controller`: a controller that keeps the ConfigMap (as it was last seen,
+    also when it is gone); empty: none. `put_back`: when Ferry put it back last (ISO time), empty: never. `refused`: sentences
+    about what concerns no known service.
+    """
+
+    text: str = ""
+    version: str = ""
+    writer: str = ""
+    controller: str = ""
+    put_back: str = ""
+    refused: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterView:
     """Everything Ferry's namespace says, as of the last event.
 
-    `whole`: what is wrong with all of it, in sentences: the document is refused, a key of `migration-holds` is no hold, a
-    watch is lost. `synced`: every list was read at least once and the watches are alive; without it nothing may be raised.
-    `document_trouble`: why `migration.yaml` does not count, one of `whole`; `document_version`: resourceVersion of its
-    ConfigMap, empty where there is none.
+    `whole`: what is wrong with all of it, in sentences: the document is unreadable or missing, a key of `migration-holds` is no
+    hold, a watch is lost. `synced`: every list was read at least once and the watches are alive; without it nothing may be
+    raised. `document_state`: how far `migration.yaml` can be followed; `document_trouble`: what is wrong with it, empty when it
+    is whole; one of `whole` when it is unreadable or missing, and else of no concern to services that are not refused.
+    `document_version`: that of `document`.
     """
 
     services: Mapping[str, ServiceView] = field(default_factory=dict)
@@ -82,11 +135,14 @@ class ClusterView:
     synced: bool = False
     document_trouble: str = ""
     document_version: str = ""
+    document_state: DocumentState = DocumentState.WHOLE
+    document: Document = Document()
 
     @property
     def trouble(self) -> tuple[str, ...]:
         """Everything that is wrong, also with single services."""
-        return (*self.whole, *(sentence for one in self.services.values() for sentence in one.trouble))
+        of_services = (sentence for one in self.services.values() for sentence in one.trouble)
+        return tuple(dict.fromkeys((*self.whole, *self.document.refused, *of_services)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ RULE_VALUE = re.compile(r"[A-Za-z0-9._@:=+/-]{1,128}")
 FILE_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,62}[A-Za-z0-9])?")
 HTTP_PATH = re.compile(r"/[A-Za-z0-9._~/-]{0,255}")
 SHA256_HEX = re.compile(r"[0-9a-f]{64}")
+OVERRIDE_SECRET = re.compile(r"[0-9a-f]{32,128}")
 ALL_SERVICES = "all"  # the word in `hold.all.<id>`: no service may be called so
 
 

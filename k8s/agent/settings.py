@@ -24,6 +24,7 @@ class AgentSettings(pydantic_settings.BaseSettings):
     token: pydantic.SecretStr = _named("FERRY_AGENT_TOKEN", pydantic.SecretStr(""))  # who may push a hold; empty: nobody
     ca_folder: Path = _named("FERRY_CA_FOLDER", Path("/etc/ferry/ca"))
     default_ca: Path = _named("FERRY_DEFAULT_CA", Path("/etc/ssl/certs/ca-certificates.crt"))
+    overrides: Path = _named("FERRY_OVERRIDES", Path("/etc/ferry/overrides"))  # testers' secrets, a file a service; may be absent
     nginx: Path = _named("FERRY_NGINX_PROGRAM", Path("/usr/sbin/nginx"))
     service_account: Path = _named("FERRY_SERVICE_ACCOUNT", Path("/var/run/secrets/kubernetes.io/serviceaccount"))
     peers: str = _named("FERRY_PEERS", "")  # the name behind which all agents are, this one too; empty: it has no peers
@@ -31,6 +32,7 @@ class AgentSettings(pydantic_settings.BaseSettings):
     reload_spacing: float = _named("FERRY_RELOAD_SPACING", 5.0)  # between two reloads: old workers cost memory
     document_patience: float = _named("FERRY_DOCUMENT_PATIENCE", 30.0)  # without a document: then everything goes to old
     long_lived_grace: float = _named("FERRY_LONG_LIVED_GRACE", 65.0)  # nginx keeps idle connections to new for 60
+    latch_after: float = _named("FERRY_LATCH_AFTER", 60.0)  # without an answer of the new cluster: then it ends by people only
     largest_log: int = _named("FERRY_LARGEST_LOG", 16 * 1024 * 1024)  # bytes of nginx's access log before it is rotated
     port: int = _named("FERRY_AGENT_PORT", 9080)
     proxy_port: int = _named("FERRY_NGINX_PORT", 8080)

@@ -6,16 +6,18 @@ and a backend that was never resolved is replaced by the one that was served bef
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from k8s import model, nginx
 
 Known = Callable[[str, int], tuple[str, ...]]  # host, port -> IP:port as last resolved
+NO_SECRETS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`sites` by service. `reachable`: those whose old cluster has an address; `unreachable`: a sentence for each of the others.
-    `whole`: those whose new cluster has an address, so that their records may be served. `trouble`: what is not as the document
+    """`sites` by service. `reachable`: those whose old cluster has an address (of finished ones: the new one); `unreachable`: a
+    sentence for each of the others. `whole`: those whose new cluster has an address, so that their records may be served. `trouble`: what is not as the document
     says.
     """
 
@@ -33,10 +35,12 @@ def plan(
     signed: Mapping[str, model.Exposure],
     known: Known,
     refused: bool = False,
+    finished: frozenset[str] = frozenset(),
+    secrets: Mapping[str, str] = NO_SECRETS,
 ) -> Plan:
     """`before`: the entries that were served before, of all services. `signed`: the exposures of records; without one, the
     entry's own is used, and nothing is allowed to reach it. `refused`: the document cannot be read, so that it may still name
-    what it seems not to.
+    what it seems not to. `finished`: services without an old cluster, by their records. `secrets`: the testers', by service.
     """
     sites: dict[str, nginx.Site] = {}
     trouble: list[str] = []
@@ -53,17 +57,20 @@ def plan(
             trouble.append(_not_named(name, entry))
         serving = entry
         earlier = before.get(name) or by_host.get(exposure.old_host)  # by its host too: it may have been renamed
-        if not _reaches_old(entry, known) and earlier is not None and _reaches_old(earlier, known):
+        if name in finished:
+            pass  # nothing of it goes to old, whatever its entry says
+        elif not _reaches_old(entry, known) and earlier is not None and _reaches_old(earlier, known):
             serving = replace(earlier, name=name)
             trouble.append(
                 f"{name}: {_unknown_old(entry, known)} has no known address; its requests go to {serving.old_backend} as before"
             )
-        sites[name] = _site(serving, exposure, known)
-    reachable = frozenset(name for name, site in sites.items() if site.old_addresses and all(site.path_addresses))
+        site = _site(serving, exposure, known)
+        sites[name] = replace(site, finished=name in finished, override_secret=secrets.get(name))
+    reachable = frozenset(name for name, site in sites.items() if answered(site))
     return Plan(
         sites=sites,
         reachable=reachable,
-        unreachable=tuple(_unreachable(sites[name].service, known) for name in sorted(sites.keys() - reachable)),
+        unreachable=tuple(_unreachable(sites[name], known) for name in sorted(sites.keys() - reachable)),
         whole=frozenset(name for name, site in sites.items() if site.new_addresses),
         trouble=(*trouble, *_nowhere(signed, sites)),
     )
@@ -92,7 +99,18 @@ def _nowhere(signed: Mapping[str, model.Exposure], sites: Mapping[str, nginx.Sit
     ]
 
 
-def _unreachable(service: model.Service, known: Known) -> str:
+def answered(site: nginx.Site) -> bool:
+    """Whether somebody is there where nothing else may answer."""
+    return bool(site.new_addresses) if site.finished else bool(site.old_addresses) and all(site.path_addresses)
+
+
+def _unreachable(site: nginx.Site, known: Known) -> str:
+    service = site.service
+    if site.finished:
+        return (
+            f"{service.name}: it is finished, and {site.exposure.new_host} has no known address: its requests cannot be answered;"
+            " look at the DNS entry of the new host"
+        )
     return (
         f"{service.name}: {_unknown_old(service, known)} has no known address: its requests cannot be answered, nothing of it"
         " is raised; correct old_backend or paths in migration.yaml, or look at the cluster's DNS"

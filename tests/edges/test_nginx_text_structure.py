@@ -68,7 +68,7 @@ def test_one_service_gives_exactly_these_gates(tmp_path: Path) -> None:
     ]
     upstream = next(part[2] for part in http if part[:2] == ("upstream", ["new_cluster_backend_s0"]))
     assert [part[1] for part in upstream if part[0] == "server"] == [
-        ["10.0.0.2:443", "max_fails=5", "fail_timeout=10s", "max_conns=100"]
+        ["10.0.0.2:443", "max_fails=0", "max_conns=100"]
     ] * 3
     assert ("proxy_ssl_verify", ["on"], []) in http
 

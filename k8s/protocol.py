@@ -173,13 +173,16 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Effective:
-    """The weight to serve now, and each part of the minimum beside it (None: that part is not there)."""
+    """The weight to serve now, and each part of the minimum beside it (None: that part is not there).
+
+    `suppression`: the breaker's cap where it cuts the weight; a cap that changes nothing is not there.
+    """
 
     weight: int
     wish: int | None
     record: int | None
     held: tuple[str, ...]
-    suppressed: bool
+    suppression: int | None
     because: str
 
 
@@ -317,25 +320,31 @@ def _ordered(holds: Mapping[str, RememberedHold]) -> tuple[RememberedHold, ...]:
     return tuple(holds[name] for name in sorted(holds))
 
 
-def effective(memory: Memory, *, suppressed: bool = False) -> Effective:
+def effective(memory: Memory, *, suppression: int | None = None) -> Effective:
     """The formula above. A finished service has no old to go to: it alone is served at 100 whatever stands."""
     held = memory.held
     record = None if memory.record is None or memory.missing else min(memory.record.exposure.weight, memory.cap)
     wish = min(memory.lowest_wish, memory.wish or 0) if memory.agreed else memory.wish
+    weight, because = _approved(memory, record, wish)
+    finished = memory.record is not None and memory.record.finished
+    cuts = suppression is not None and suppression < weight and not finished
+    if suppression is not None and cuts:
+        weight, because = suppression, "suppressed by the breaker"
+    return Effective(
+        weight=weight, wish=wish, record=record, held=held, suppression=suppression if cuts else None, because=because
+    )
 
-    def verdict(weight: int, because: str) -> Effective:
-        return Effective(weight=weight, wish=wish, record=record, held=held, suppressed=suppressed, because=because)
 
+def _approved(memory: Memory, record: int | None, wish: int | None) -> tuple[int, str]:
+    """The weight that people have allowed, and why it is that: everything of the formula but the suppression."""
     if memory.record is not None and memory.record.finished:
-        return verdict(100, "finished: there is no old cluster to go to")
-    if held:
-        return verdict(0, f"held by {', '.join(held)}")
+        return 100, "finished: there is no old cluster to go to"
+    if memory.held:
+        return 0, f"held by {', '.join(memory.held)}"
     if record is None:
-        return verdict(0, "no signed record" if memory.record is None else "the signed record is gone from the cluster")
-    if suppressed:
-        return verdict(0, "suppressed by the breaker")
+        return 0, "no signed record" if memory.record is None else "the signed record is gone from the cluster"
     if memory.wish is None and not memory.agreed:
-        return verdict(0, "migration.yaml does not name the service")
+        return 0, "migration.yaml does not name the service"
     if wish is not None and wish < record:
-        return verdict(wish, f"migration.yaml asks for {wish}%, below the record's {record}%")
-    return verdict(record, f"record {memory.record.generation if memory.record else 0}")
+        return wish, f"migration.yaml asks for {wish}%, below the record's {record}%"
+    return record, f"record {memory.record.generation if memory.record else 0}"

@@ -30,6 +30,7 @@ class ServiceReport:
     """What one agent says of one service. `generation`: the record it serves. `served`: the weight on its links now.
 
     `pushed`: of `holds`, those whose words (reason, by, since, cause) it knows, each of the service it was placed for (or `all`).
+    `suppression`: the percent to which its breaker cuts what was approved; None: it does not.
     """
 
     service: str
@@ -41,6 +42,7 @@ class ServiceReport:
     applied: bool = True  # nginx was asked, over a fresh connection, and serves this structure
     traffic: Traffic | None = None  # None: this agent cannot count
     pushed: tuple[model.Hold, ...] = ()
+    suppression: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

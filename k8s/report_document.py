@@ -39,6 +39,9 @@ def service_from(document: object) -> proxy_report.ServiceReport:
     lowest = fields.get("lowest_wish")
     if lowest is not None:
         lowest = _field(fields, "lowest_wish", int)
+    suppression = fields.get("suppression")  # agents before breakers do not say it
+    if suppression is not None:
+        suppression = _field(fields, "suppression", int)
     report = proxy_report.ServiceReport(
         service=_field(fields, "service", str),
         generation=_field(fields, "generation", int),
@@ -49,7 +52,10 @@ def service_from(document: object) -> proxy_report.ServiceReport:
         applied=_field(fields, "applied", bool),
         traffic=_traffic_from(fields.get("traffic")),
         pushed=_holds_from(fields.get("pushed")),
+        suppression=suppression,
     )
+    if not 0 <= (report.suppression or 0) <= 100:
+        raise errors.BadReply(f"the agent reports a suppression to {report.suppression}%, which cannot be; look at its log")
     if not 0 <= report.served <= 100 or report.generation < 0:
         raise errors.BadReply(
             f"the agent reports generation {report.generation} at {report.served}%, which cannot be; look at its log"

@@ -5,8 +5,11 @@ can only lower: `protocol.see_peer` takes nothing else from it.
 """
 
 import asyncio
+import math
+import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 import aiohttp
@@ -15,6 +18,7 @@ import orjson
 from k8s import errors, hold_document, model, protocol
 from k8s.agent import resolving
 
+NOTHING_SEEN: Mapping[str, float] = MappingProxyType({})
 EVERY = 3.0  # seconds
 LIMIT = 1.0  # seconds for one peer
 FIRST_LIMIT = 2.0  # seconds for all of them at start
@@ -25,25 +29,30 @@ MOST_SERVICES = 10_000
 @dataclass(frozen=True, slots=True)
 class Told:
     """What one peer remembers. `for_all`: its holds for every service, also those that come later. `orders`: the holds whose
-    words it knows, by service or `all`.
+    words it knows, by service or `all`. `seen_up`: how many seconds before it told so its own probe of new was answered well,
+    by service. `heard`: monotonic seconds.
     """
 
     pod: str
     services: Mapping[str, protocol.Peer]
     for_all: tuple[protocol.RememberedHold, ...] = ()
     orders: Mapping[str, tuple[model.Hold, ...]] = field(default_factory=dict)
+    seen_up: Mapping[str, float] = field(default_factory=dict)
+    heard: float = 0.0
 
 
 def document_of(
     memories: Mapping[str, protocol.Memory],
     for_all: Iterable[protocol.RememberedHold],
     orders: Mapping[str, tuple[model.Hold, ...]],
+    seen_up: Mapping[str, float] = NOTHING_SEEN,
 ) -> dict[str, Any]:
     """The field `memory` of `/status`."""
     return {
         "services": {name: _service_document(one) for name, one in memories.items()},
         "all": _hold_pairs(for_all),
         "orders": {name: [hold_document.as_document(one) for one in some] for name, some in orders.items() if some},
+        "seen_up": {name: round(seconds, 1) for name, seconds in seen_up.items()},
     }
 
 
@@ -69,6 +78,7 @@ def told_from(document: object) -> Told:
             services={name: _peer_from(one) for name, one in services.items()},
             for_all=_holds_from(fields["memory"]["all"]),
             orders=_orders_from(fields["memory"].get("orders", {})),  # agents before words do not say them
+            seen_up={str(name): _seconds(one) for name, one in fields["memory"].get("seen_up", {}).items()},  # nor older ones
         )
     except errors.BadReply as error:
         raise ValueError(str(error)) from None
@@ -112,6 +122,12 @@ def _percent(value: object) -> int:
     return _whole(value)
 
 
+def _seconds(value: object) -> float:
+    if type(value) not in {int, float} or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise ValueError(f"{value!r} is no time in seconds")
+    return float(value)
+
+
 class Peers:
     """The other agents behind one name. `own_address` and `pod` are this agent's: it never asks itself."""
 
@@ -128,6 +144,13 @@ class Peers:
         """Why the others cannot be found, in sentences."""
         return self._resolver.trouble
 
+    def sees_up(self, service: str, *, since: float) -> str:
+        """The pod of a peer whose own probe of the service was answered well after that monotonic time; empty: none."""
+        for told in self.heard.values():
+            if service in told.seen_up and told.heard - told.seen_up[service] > since:
+                return told.pod
+        return ""
+
     async def ask(self) -> list[Told]:
         """Everybody who answers now, in parallel. Never raises; without a name there are no peers."""
         if not self._name:
@@ -141,6 +164,7 @@ class Peers:
         return list(self.heard.values())
 
     async def _ask_one(self, session: aiohttp.ClientSession, address: str) -> Told | None:
+        asked = time.monotonic()  # whatever it says was so after that, less the time that it says has gone by
         try:
             async with session.get(f"http://{address}/status", allow_redirects=False) as answer:
                 body = await answer.content.read(LARGEST_ANSWER)
@@ -149,4 +173,4 @@ class Peers:
             told = told_from(orjson.loads(body)) if answer.status == 200 else None
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
             return None  # it is just starting, ending or of another version: it is asked again
-        return told if told is not None and told.pod != self._pod else None
+        return replace(told, heard=asked) if told is not None and told.pod != self._pod else None

@@ -26,6 +26,14 @@ class Served:
     waits_for_structure: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """The highest `percent` that may reach new for now, whatever was approved, and why, in words for people."""
+
+    percent: int
+    reason: str
+
+
 class Serving:
     """Starts from the memory on disk. Unknown services start from nothing.
 
@@ -42,6 +50,7 @@ class Serving:
         self._structure: dict[str, model.Exposure] = {}
         self._without_old: frozenset[str] = frozenset()
         self._may_raise = may_raise
+        self._suppression: Callable[[str], Suppression | None] = _nothing
         self._unwritten: dict[str, str] = {}
         self._unmoved: dict[str, str] = {}
         for name in self._memories:
@@ -66,6 +75,21 @@ class Serving:
         """A sentence by service (or `all`) of what could not be moved or written; `look` tries it again."""
         names = sorted({*self._unmoved, *self._unwritten})
         return {name: "; ".join(some[name] for some in (self._unmoved, self._unwritten) if name in some) for name in names}
+
+    def suppressed_by(self, suppression: Callable[[str], Suppression | None]) -> None:
+        """Who is asked, whenever a link may move, what the service's breaker lets through. Only cuts what was approved."""
+        self._suppression = suppression
+        self.reconsider(list(self._memories))
+
+    def reconsider(self, names: Iterable[str]) -> None:
+        """What these services' breakers let through may be another now: their links follow before this returns."""
+        for name in names:
+            if name in self._memories:
+                self._serve(name)
+
+    def link(self, service: str) -> int:
+        """The percent that nginx sends to new now, of any name."""
+        return self._links.served(service)
 
     def raise_from_now(self) -> None:
         self._may_raise = True
@@ -138,13 +162,23 @@ class Serving:
 
     def served(self, service: str) -> Served:
         memory = self._memories[service]
-        verdict = protocol.effective(memory)
+        verdict = self._verdict(memory)
         return Served(
             effective=verdict,
             weight=self._links.served(service),
             generation=memory.record.generation if memory.record else 0,
             waits_for_structure=verdict.weight > 0 and not self._in_nginx(memory),
         )
+
+    def _verdict(self, memory: protocol.Memory) -> protocol.Effective:
+        """The formula, whole. What was approved at 0 needs no breaker, and where old has no address there is nowhere to go."""
+        approved = protocol.effective(memory)
+        asked = approved.weight > 0 and memory.service not in self._without_old
+        cap = self._suppression(memory.service) if asked else None
+        if cap is None:
+            return approved
+        verdict = protocol.effective(memory, suppression=cap.percent)
+        return verdict if verdict.suppression is None else replace(verdict, because=f"{verdict.because} ({cap.reason})")
 
     def reports(self, traffic: Callable[[str], proxy_report.Traffic]) -> dict[str, proxy_report.ServiceReport]:
         """What the agent says of each service it knows; `traffic` is what it counted of one."""
@@ -163,10 +197,11 @@ class Serving:
             applied=self.converged(name) and name not in self._without_old,
             traffic=traffic,
             pushed=self._orders.get(name, ()),
+            suppression=now.effective.suppression,
         )
 
     def converged(self, name: str) -> bool:
-        """It serves what the protocol says, by the approved hosts and rules."""
+        """It serves what the protocol says, by the approved hosts and rules; below the record where the breaker suppresses it."""
         now = self.served(name)
         return now.weight == now.effective.weight and not now.waits_for_structure and name not in self.trouble
 
@@ -235,7 +270,7 @@ class Serving:
     def _serve(self, name: str) -> None:
         """Never above the verdict; never up while nginx does not serve the record's own target and rules."""
         memory = self._memories[name]
-        wanted = protocol.effective(memory).weight
+        wanted = self._verdict(memory).weight
         present = self._links.served(name)
         if wanted > present and not (self._may_raise and self._in_nginx(memory)):
             return
@@ -250,6 +285,10 @@ class Serving:
                 )
                 return
         self._unmoved.pop(name, None)
+
+
+def _nothing(_: str) -> None:
+    """No breaker watches."""
 
 
 def _seen(memory: protocol.Memory, view: views.ServiceView) -> protocol.Memory:

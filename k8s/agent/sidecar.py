@@ -8,7 +8,7 @@ from typing import Any
 import prometheus_client
 from aiohttp import web
 
-from k8s import client, cluster_watch, nginx, proxy_report, report_document, views, wish_document, wish_edit
+from k8s import client, cluster_watch, model, nginx, proxy_report, report_document, views, wish_document, wish_edit
 from k8s.agent import (
     access_log,
     document_fault,
@@ -20,12 +20,16 @@ from k8s.agent import (
     metrics,
     nginx_process,
     nginx_watch,
+    overrides,
     peers,
     pressure,
     probe,
+    protection,
     resolving,
+    safety_metrics,
     serving,
     settings,
+    silence,
     structure,
     supervision,
     traffic,
@@ -57,6 +61,7 @@ class Agent:
             resolver=resolver,
             served=self.serving,
             kept=last_good.LastGood(chosen.state),
+            testers=overrides.Overrides(chosen.overrides),
         )
         self.tallies = traffic.Tallies()
         self._log = access_log.AccessLog(
@@ -70,6 +75,16 @@ class Agent:
             pod=chosen.pod,
             resolver=resolving.Resolver(chosen.resolver, search=True),
         )
+        self._protection = protection.Protection(
+            served=self.serving,
+            tallies=self.tallies,
+            probes=self._probes,
+            neighbours=self._peers,
+            pod=chosen.pod,
+            latch_after=chosen.latch_after,
+        )
+        self._probes.on_change = self._protection.review
+        self._probed: frozenset[str] = frozenset()
         self._stopping = False
         self._looked = asyncio.Event()
         self._supervision = supervision.Supervision(
@@ -86,7 +101,7 @@ class Agent:
     def report(self) -> proxy_report.ProxyReport:
         """What the bot reads from `/status`."""
         trouble = [*self._cluster.view().trouble, *self.structure.trouble, *self.serving.trouble.values()]
-        trouble += [*self._peers.trouble, self._keys.trouble, self._log.trouble]
+        trouble += [*self._protection.trouble, *self._peers.trouble, *self._probes.trouble, self._keys.trouble, self._log.trouble]
         trouble += self._supervision.trouble
         reports = self.serving.reports(self.tallies.traffic)
         return proxy_report.ProxyReport(
@@ -104,7 +119,8 @@ class Agent:
         return document | {"memory": self._memory()}
 
     def _memory(self) -> dict[str, Any]:
-        return peers.document_of(self.serving.memories, self.serving.holds_for_all, self.serving.orders)
+        known, seen_up = self.serving, self._protection.seen_up()
+        return peers.document_of(known.memories, known.holds_for_all, known.orders, seen_up)
 
     def unready(self) -> str:
         """Why no request should be sent to this proxy; empty when it is ready.
@@ -131,6 +147,8 @@ class Agent:
                         self._meet(),
                         self._log.follow(),
                         self._supervision.run(),
+                        self._listen(),
+                        self._protection.watch(),
                         self._keys.follow(self._cluster.trust),
                     )
                 ]
@@ -159,6 +177,7 @@ class Agent:
                 limits=pressure.Pressure(self._chosen.run),
             )
         )
+        registry.register(safety_metrics.SafetyMetrics(served=self.serving, protection=self._protection))
         return endpoints.Endpoints(
             served=self.serving,
             token=self._chosen.token.get_secret_value(),
@@ -170,9 +189,18 @@ class Agent:
 
     def _count(self, lines: bytes) -> None:
         self.tallies.count(lines)
-        if self.tallies.failed:
-            self._probes.hurry(self.tallies.failed)
-            self.tallies.failed.clear()
+        if self.tallies.touched:
+            touched, self.tallies.touched = self.tallies.touched, set()
+            self._protection.notice(touched)
+
+    async def _listen(self) -> None:
+        """Where answers of new came steadily and cease, it is probed at once: packets that are dropped say nothing."""
+        heard = silence.Silence()
+        while True:
+            await asyncio.sleep(silence.EVERY)
+            reaching = {name: one for name, one in self.tallies.tallies.items() if self.serving.link(name) > 0}
+            ended = {name: one.ok_tries + one.failed_tries for name, one in reaching.items()}
+            self._probes.hurry(heard.look(ended, now=asyncio.get_running_loop().time()))
 
     async def _wait(self, stop: asyncio.Event) -> None:
         await stop.wait()
@@ -182,6 +210,7 @@ class Agent:
         async with contextlib.aclosing(self._cluster.changes()) as newer:
             async for view in newer:
                 self.serving.look(view)
+                self._protect(view)
                 if view.synced:
                     self._looked.set()
 
@@ -189,6 +218,7 @@ class Agent:
         """The structure, at most once every `reload_spacing`, and at least that often: addresses change unannounced."""
         if await self.structure.resume():
             log.info("nginx still serves what an earlier agent brought it to; that goes on")
+        self._probes.follow(self._targets(self._cluster.view()))  # also while the API is away
         await self._looked.wait()
         while True:
             self._looked.clear()
@@ -198,19 +228,27 @@ class Agent:
             wished = {name: one.wished for name, one in view.services.items() if one.wished is not None}
             await self.structure.follow(wished, refused=_refused(view))
             self._probes.follow(self._targets(view))
+            self._protection.follow(wished)
             await asyncio.sleep(self._chosen.reload_spacing)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._chosen.reload_spacing):
                     await self._looked.wait()
 
+    def _protect(self, view: views.ClusterView) -> None:
+        """A service's first record waits for its first probe: that must not wait for the structure."""
+        signed = {name for name, memory in self.serving.memories.items() if memory.record is not None}
+        if not signed <= self._probed:
+            self._probes.follow(self._targets(view))
+
     def _targets(self, view: views.ClusterView) -> dict[str, probe.Target]:
         """The new side of every service that was ever approved for it, held or not: a hold's cause must be seen to end."""
         found = {}
         for name, memory in self.serving.memories.items():
-            wished = view.services[name].wished if name in view.services else None
-            if memory.record is not None and wished is not None:
-                exposure = memory.record.exposure
-                found[name] = probe.Target(exposure.new_host, exposure.new_port, exposure.tls, wished.health)
+            if memory.record is not None:
+                wished = view.services[name].wished if name in view.services else None
+                exposure, health = memory.record.exposure, wished.health if wished is not None else model.Health()
+                found[name] = probe.Target(exposure.new_host, exposure.new_port, exposure.tls, health)
+        self._probed = frozenset(found)
         return found
 
     async def _meet(self) -> None:

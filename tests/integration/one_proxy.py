@@ -21,6 +21,7 @@ from k8s import client, credentials, model, records, signing, views
 
 OLD_HOST, NEW_HOST, NAMESPACE = "api.old.example", "api.new.example", "migration-system"
 TOKEN = "an-agent-token"
+PROBED = {"/", "/healthz"}
 
 
 def document(weight: int, new_port: int, old_port: int, *, extra: str = "") -> str:
@@ -47,6 +48,14 @@ def _values(labels: dict[str, str]) -> list[str]:
     return service + [labels[name] for name in sorted(labels)]
 
 
+class CountsOfUsers(backends.Counts):
+    """The agent's probes reach the application, too; here only what users send counts."""
+
+    def add(self, arrival: backends.Arrival) -> None:
+        if arrival.path not in PROBED:
+            super().add(arrival)
+
+
 class OneProxy:
     """The world of one proxy pod. `served` counts at the backends what `count` requests through nginx reach."""
 
@@ -57,6 +66,7 @@ class OneProxy:
         self.cluster = kubernetes.KubernetesStandIn()
         authority = certificates.Authority(folder / "ca")
         self.new = new_cluster.NewCluster(authority, [NEW_HOST])
+        self.new.application.counts = CountsOfUsers()
         self.old = backends.CountingBackend()
         self.dns = names.NameServer()
         self.signer = signing.Signer.generate()

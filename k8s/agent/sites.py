@@ -17,8 +17,8 @@ NO_SECRETS: Mapping[str, str] = MappingProxyType({})
 @dataclass(frozen=True, slots=True)
 class Plan:
     """`sites` by service. `reachable`: those whose old cluster has an address (of finished ones: the new one); `unreachable`: a
-    sentence for each of the others. `whole`: those whose new cluster has an address, so that their records may be served. `trouble`: what is not as the document
-    says.
+    sentence for each of the others. `whole`: those whose new cluster has an address, so that their records may be served.
+    `trouble`: what is not as the document says.
     """
 
     sites: Mapping[str, nginx.Site]

@@ -168,8 +168,10 @@ class Probes:
         return min(interval, PATIENT * _LOTS.uniform(0.8, 1.0) if long_down else SOONEST)
 
     async def _ask(self, name: str, one: _Watched) -> bool:
-        async with one.alone, self._turns:
-            answer = await self._questions.ask(one.target)
+        async with one.alone:
+            wanted = _now()
+            async with self._turns:
+                answer = await self._questions.ask(one.target, wanted=wanted)
             if self._watched.get(name) is one:  # else nobody wants to know any more
                 self._take(name, one, answer)
         return answer.outcome == probe_answer.OK

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from k8s import model
-from k8s.agent import probe_line, probe_trust, resolving
+from k8s.agent import probe_doors, probe_line, probe_trust, resolving
 
 LIMIT = 3.0  # seconds for one question, asking DNS and all addresses included
 DNS_PATIENCE = 1.0  # seconds, where an earlier answer of DNS is known: a silent DNS server is not the new cluster's fault
@@ -53,8 +53,9 @@ class Answer:
 
 @dataclass(slots=True)
 class _Seen:
-    """How far one address came: what is being waited for, and the certificate if it was shown."""
+    """How far one address came: connected at all, what is being waited for, and the certificate if it was shown."""
 
+    connected: bool = False
     waits_for: str = "its TCP connection is not accepted"
     expires: float | None = None
     expired: bool = False
@@ -66,14 +67,19 @@ class Questions:
     def __init__(self, resolver: resolving.Resolver, *, ca_folder: Path, default_ca: Path) -> None:
         self._resolver = resolver
         self._trust = probe_trust.Trust(ca_folder=ca_folder, default_ca=default_ca)
+        self._doors = probe_doors.Doors()
 
-    async def ask(self, target: Target) -> Answer:
-        """Within LIMIT seconds. Good as soon as one address is; otherwise what the most telling one said."""
+    async def ask(self, target: Target, *, wanted: float) -> Answer:
+        """Within LIMIT seconds. Good as soon as one address is; otherwise what the most telling one said.
+
+        `wanted`: since when this answer is waited for (the event loop's clock). An address that was found closed after that
+        by another question is not asked again.
+        """
         loop = asyncio.get_running_loop()
         begun = loop.time()
         addresses = await self._addresses(target)
         if addresses:
-            answer = await self._any(target, addresses, deadline=begun + LIMIT)
+            answer = await self._any(target, addresses, wanted=wanted, deadline=begun + LIMIT)
         else:
             answer = Answer(DNS, f"{target.host} does not resolve ({self._resolver.failing(target.host) or 'no address'})")
         return replace(answer, seconds=loop.time() - begun)
@@ -88,9 +94,13 @@ class Questions:
             found = known
         return () if self._resolver.failing(target.host) in resolving.ABSENT else found
 
-    async def _any(self, target: Target, addresses: tuple[str, ...], *, deadline: float) -> Answer:
-        asked = [asyncio.create_task(self._one(target, one, deadline=deadline)) for one in addresses[:MOST_ADDRESSES]]
-        answers = []
+    async def _any(self, target: Target, addresses: tuple[str, ...], *, wanted: float, deadline: float) -> Answer:
+        answers, asked = [], []
+        for address in addresses[:MOST_ADDRESSES]:
+            if (closed := self._doors.closed(address, since=wanted)) is not None:
+                answers.append(Answer(*closed))
+            else:
+                asked.append(asyncio.create_task(self._one(target, address, deadline=deadline)))
         try:
             for soonest in asyncio.as_completed(asked):
                 answer = await soonest
@@ -110,6 +120,8 @@ class Questions:
                 outcome, why = await self._talk(target, address, seen)
         except TimeoutError:
             outcome, why = TIMEOUT, f"{address}: {seen.waits_for} within {LIMIT:.0f} s"
+        if not seen.connected and outcome != TLS:
+            self._doors.found_closed(address, outcome, why, now=asyncio.get_running_loop().time())
         if seen.expired:
             await self._look(target, address, seen, deadline=deadline)
         return Answer(outcome, why, certificate_expires=seen.expires)
@@ -124,6 +136,8 @@ class Questions:
         outcome = CONNECT
         try:
             async with probe_line.connected(address) as connected:
+                self._doors.found_open(address)
+                seen.connected = True
                 outcome, seen.waits_for = TLS, "it accepts the connection, but no TLS handshake is done"
                 line = probe_line.Line(connected, context, target.tls.server_name or target.host)
                 await line.handshake()

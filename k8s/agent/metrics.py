@@ -1,12 +1,16 @@
 """What Prometheus reads from the agent. Labels are bounded: services of the configuration, two clusters, few outcomes."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from prometheus_client import core, registry
 
+from k8s import views
 from k8s.agent import pressure, probe, probe_metrics, serving, structure, traffic, traffic_metrics
 
 CLASSES = ("2xx", "5xx")  # there from the start, so that the first one is seen as an increase
+
+REPAIRS = ("nginx", "orphans", "config")
+_SEVERE = (views.DocumentState.UNREADABLE, views.DocumentState.MISSING)
 
 
 class AgentMetrics(registry.Collector):
@@ -20,12 +24,14 @@ class AgentMetrics(registry.Collector):
         nginx: structure.Structure,
         probes: probe.Probes,
         limits: pressure.Pressure,
+        view: Callable[[], views.ClusterView],
     ) -> None:
         self._tallies = tallies
         self._serving = served
         self._structure = nginx
         self._probes = probes
         self._limits = limits
+        self._view = view
 
     def collect(self) -> Iterator[core.Metric]:
         recorded = {name for name, memory in list(self._serving.memories.items()) if memory.record is not None}
@@ -54,6 +60,15 @@ class AgentMetrics(registry.Collector):
             failures.add_metric([name], self._structure.failures[name])
         yield failures
         yield core.CounterMetricFamily("ferry_agent_reloads", "Changes of nginx's structure", value=self._structure.reloads)
+        repairs = core.CounterMetricFamily("ferry_agent_repairs", "What was not as the agent had left it", labels=["what"])
+        for what in REPAIRS:
+            repairs.add_metric([what], self._structure.repairs[what])
+        yield repairs
+        yield core.GaugeMetricFamily(
+            "ferry_agent_document_trouble",
+            "1: migration.yaml is missing or cannot be read as a whole",
+            value=int(self._view().document_state in _SEVERE),
+        )
         yield core.CounterMetricFamily(
             "ferry_agent_unreadable_log_lines", "Lines of nginx's log that could not be counted", value=self._tallies.unreadable
         )

@@ -13,18 +13,16 @@ from k8s.agent import (
     access_log,
     document_fault,
     endpoints,
+    journal,
     last_good,
-    links,
     long_lived,
-    memory_file,
     metrics,
-    nginx_process,
     nginx_watch,
     overrides,
     peers,
     pressure,
     probe,
-    protection,
+    recording,
     resolving,
     safety_metrics,
     serving,
@@ -44,16 +42,20 @@ class Agent:
 
     def __init__(self, chosen: settings.AgentSettings, *, api: client.ClusterClient, nginx_version: tuple[int, int, int]) -> None:
         self._chosen = chosen
-        files = links.Links(chosen.run)
+        self._journal = journal.Journal(chosen.run)
+        files = recording.RecordedLinks(chosen.run, self._journal)
         files.prepare()
         chosen.scratch.mkdir(parents=True, exist_ok=True)
-        self.serving = serving.Serving(memory=memory_file.MemoryFolder(chosen.state), links=files, may_raise=False)
+        memory = recording.RecordedMemory(chosen.state, self._journal)
+        self.serving = files.serving = serving.Serving(memory=memory, links=files, may_raise=False)
         self._keys = trusted_keys.TrustedKeys(chosen.public_keys)
         self._cluster = cluster_watch.ClusterWatch(
             api, chosen.namespace, self._keys.verifier, wish_document.read, weights=wish_edit.weights
         )
         status = f"127.0.0.1:{chosen.status_port}"
-        self._nginx = nginx_process.NginxProcess(binary=chosen.nginx, run=chosen.run, status_url=f"http://{status}/generation")
+        self._nginx = recording.RecordedNginx(
+            self._journal, binary=chosen.nginx, run=chosen.run, status_url=f"http://{status}/generation"
+        )
         resolver = resolving.Resolver(chosen.resolver)
         self.structure = structure.Structure(
             config=_proxy_config(chosen, status=status, nginx_version=nginx_version),
@@ -75,7 +77,8 @@ class Agent:
             pod=chosen.pod,
             resolver=resolving.Resolver(chosen.resolver, search=True),
         )
-        self._protection = protection.Protection(
+        self._protection = recording.RecordedProtection(
+            self._journal,
             served=self.serving,
             tallies=self.tallies,
             probes=self._probes,
@@ -102,6 +105,7 @@ class Agent:
         """What the bot reads from `/status`."""
         trouble = [*self._cluster.view().trouble, *self.structure.trouble, *self.serving.trouble.values()]
         trouble += [*self._protection.trouble, *self._peers.trouble, *self._probes.trouble, self._keys.trouble, self._log.trouble]
+        trouble += [self._journal.trouble]
         trouble += self._supervision.trouble
         reports = self.serving.reports(self.tallies.traffic)
         return proxy_report.ProxyReport(
@@ -146,6 +150,7 @@ class Agent:
                         self._follow(),
                         self._meet(),
                         self._log.follow(),
+                        self._journal.follow(),
                         self._supervision.run(),
                         self._listen(),
                         self._protection.watch(),
@@ -165,6 +170,7 @@ class Agent:
             await self._probes.stop()
             self._log.close()
             await runner.cleanup()
+            self._journal.close()
 
     def _application(self) -> web.Application:
         registry = prometheus_client.CollectorRegistry()
@@ -175,10 +181,11 @@ class Agent:
                 nginx=self.structure,
                 probes=self._probes,
                 limits=pressure.Pressure(self._chosen.run),
+                view=self._cluster.view,
             )
         )
         registry.register(safety_metrics.SafetyMetrics(served=self.serving, protection=self._protection))
-        return endpoints.Endpoints(
+        application = endpoints.Endpoints(
             served=self.serving,
             token=self._chosen.token.get_secret_value(),
             pod=self._chosen.pod,
@@ -186,12 +193,15 @@ class Agent:
             unready=self.unready,
             registry=registry,
         ).application()
+        application.middlewares.append(recording.requests_received)
+        return application
 
     def _count(self, lines: bytes) -> None:
         self.tallies.count(lines)
         if self.tallies.touched:
             touched, self.tallies.touched = self.tallies.touched, set()
-            self._protection.notice(touched)
+            with recording.received():
+                self._protection.notice(touched)
 
     async def _listen(self) -> None:
         """Where answers of new came steadily and cease, it is probed at once: packets that are dropped say nothing."""
@@ -209,7 +219,8 @@ class Agent:
         """Every newer view of the cluster goes through the protocol to the links."""
         async with contextlib.aclosing(self._cluster.changes()) as newer:
             async for view in newer:
-                self.serving.look(view)
+                with recording.received():
+                    self.serving.look(view)
                 self._protect(view)
                 if view.synced:
                     self._looked.set()

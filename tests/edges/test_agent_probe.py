@@ -2,6 +2,9 @@
 
 import asyncio
 import random
+import ssl
+import threading
+import time
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
@@ -9,7 +12,7 @@ import prometheus_client
 import pytest
 
 from k8s import model
-from k8s.agent import probe, probe_answer, probe_metrics, probe_trouble, resolving
+from k8s.agent import probe, probe_answer, probe_doors, probe_metrics, probe_trouble, probe_trust, resolving
 
 GOOD = probe_answer.Answer(probe_answer.OK, seconds=0.25, certificate_expires=2_000_000_000.0)
 BAD = probe_answer.Answer(probe_answer.TIMEOUT, "10.0.0.1:443: TLS is there, but no answer comes within 3 s")
@@ -200,6 +203,55 @@ async def test_first_questions_are_spread_by_how_many_services_there_are(
     assert set(bounds[:1]) == {probe.APART}
     assert set(bounds[1:1001]) == {1000 * probe.APART}
     assert set(bounds[1001:]) == {30.0}
+
+
+async def test_who_is_down_for_long_is_asked_less_often_until_an_answer_is_good(probes: probe.Probes) -> None:
+    _, heard = scripted(probes, BAD, GOOD)
+    probes.follow({"api": target(interval=30.0, failures=1)})
+    probes.hurry(["api"])
+    assert await heard.next() == (False, 1)
+    one = probes._watched["api"]
+    assert probes._wait("api", one) == probe.SOONEST
+    one.down_since -= probe.PATIENT_AFTER + 1
+    assert probe.SOONEST < probes._wait("api", one) <= probe.PATIENT
+    assert await probes.ask("api")
+    assert probes._wait("api", one) == probe.SOONEST
+    one.target = target(interval=0.001, failures=1)
+    assert probes._wait("api", one) == 0.001
+
+
+def test_a_closed_door_is_known_to_who_waited_until_somebody_finds_it_open() -> None:
+    doors = probe_doors.Doors()
+    doors.found_closed("10.0.0.1:443", probe_answer.TIMEOUT, "dropped", now=20.0)
+    assert doors.closed("10.0.0.1:443", since=20.0) == (probe_answer.TIMEOUT, "dropped")
+    assert doors.closed("10.0.0.1:443", since=20.1) is None
+    assert doors.closed("10.0.0.2:443", since=0.0) is None
+    doors.found_open("10.0.0.1:443")
+    assert doors.closed("10.0.0.1:443", since=0.0) is None
+
+
+async def test_a_bundle_is_read_beside_the_loop_and_once_for_all_that_want_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[int] = []
+
+    def reading(path: Path | None) -> ssl.SSLContext:
+        threads.append(threading.get_ident())
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+    bundle = tmp_path / "ca.pem"
+    bundle.touch()
+    trust = probe_trust.Trust(ca_folder=tmp_path, default_ca=bundle)
+    monkeypatch.setattr(probe_trust, "_context", reading)
+    found = await asyncio.gather(*(trust.context(model.Tls()) for _ in range(10)))
+    assert len(threads) == len(set(found)) == 1
+    assert threads[0] != threading.get_ident()
+
+
+async def test_a_good_answer_whose_certificate_ends_soon_is_up_and_trouble(probes: probe.Probes) -> None:
+    soon = probe_answer.Answer(probe_answer.OK, certificate_expires=time.time() + 3.5 * DAY)
+    assert await verdicts(probes, soon) == [True]
+    assert probes.trouble[0].startswith("api: the new cluster's certificate for api.new.example ends in 3 days, on ")
 
 
 def test_a_certificate_is_told_of_two_weeks_before_its_end_and_what_is_well_is_not() -> None:

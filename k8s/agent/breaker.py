@@ -85,10 +85,6 @@ class Breaker:
         """It opened so often that ending by itself helps nobody."""
         return sum(now - opening <= WITHIN for opening in self.openings) >= MOST_OPENINGS
 
-    def down_for(self, now: float) -> float:
-        """Seconds without a break in which the probe said down."""
-        return 0.0 if self.down_since is None else now - self.down_since
-
 
 def step(breaker: Breaker, seen: Seen, rule: model.Breaker, *, now: float) -> Breaker:
     """The breaker after what was seen. Asking again with nothing new changes nothing but by the passing of time."""
@@ -137,5 +133,5 @@ def _half_open(breaker: Breaker, seen: Seen, rule: model.Breaker, now: float) ->
         return replace(breaker, phase=Phase.CLOSED, reason="", since=now, pause=0.0)
     else:
         return breaker
-    longer = min(LONGEST_PAUSE, 2 * breaker.pause)
+    longer = max(breaker.pause, min(LONGEST_PAUSE, 2 * breaker.pause))
     return replace(breaker, phase=Phase.OPEN, reason=why, since=now, pause=longer)

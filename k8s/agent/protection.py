@@ -132,7 +132,7 @@ class Protection:
             self._breakers.pop(name, None)
             return
         before, seen, now = self._breakers.get(name, breaker.Breaker()), self._seen(name), self._clocks.monotonic()
-        if _needs_none(memory):
+        if name in self._serving.without_old or _needs_none(memory):
             after = breaker.forget(before, seen)
         else:
             after = breaker.step(before, seen, self._rules.get(name, _NO_RULE), now=now)

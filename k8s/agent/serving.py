@@ -91,6 +91,11 @@ class Serving:
         """The percent that nginx sends to new now, of any name."""
         return self._links.served(service)
 
+    @property
+    def without_old(self) -> frozenset[str]:
+        """Services whose old cluster has no address: there is nowhere to take their requests back to."""
+        return self._without_old
+
     def raise_from_now(self) -> None:
         self._may_raise = True
         for name in self._memories:
@@ -225,7 +230,9 @@ class Serving:
             return
         self._memories[name], self._orders[name] = fresh, words
         self._serve(name)
-        self._save(fresh, words)
+        waited = name in self._unwritten
+        if self._save(fresh, words) and waited:
+            self._serve(name)
 
     def _raise(self, name: str, fresh: protocol.Memory, words: tuple[model.Hold, ...]) -> None:
         if self._save(fresh, words):
@@ -268,11 +275,13 @@ class Serving:
         self._keep_for_all(self._for_all)
 
     def _serve(self, name: str) -> None:
-        """Never above the verdict; never up while nginx does not serve the record's own target and rules."""
+        """Never above the verdict; never up while nginx does not serve the record's own target and rules, nor while what is
+        remembered is not on disk: an end of suppression is a raise like any other.
+        """
         memory = self._memories[name]
         wanted = self._verdict(memory).weight
         present = self._links.served(name)
-        if wanted > present and not (self._may_raise and self._in_nginx(memory)):
+        if wanted > present and not (self._may_raise and self._in_nginx(memory) and name not in self._unwritten):
             return
         try:
             if wanted != present or wanted == 0:
@@ -298,8 +307,8 @@ def _seen(memory: protocol.Memory, view: views.ServiceView) -> protocol.Memory:
         memory = protocol.see_record(memory, view.record, payload=view.record.encode(), uid=view.record.uid, version=version)
     elif not view.record_trouble:
         memory = protocol.miss_record(memory)
-    wished = view.wish if view.wished is not None else None
-    memory = protocol.see_wish(memory, wished, version=protocol.version_number(view.wish_version))
+    if view.wish_known:
+        memory = protocol.see_wish(memory, view.document_wish, version=protocol.version_number(view.wish_version))
     return protocol.see_holds(memory, _ids(view.holds))
 
 

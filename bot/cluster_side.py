@@ -36,7 +36,9 @@ class ClusterSide:
         self._api = client.ClusterClient(access, agent="ferry-bot")
         self.keys = trusted_keys.TrustedKeys(self._api, told.namespace, signer)
         self.port = cluster_port.ClusterPort(
-            cluster_watch.ClusterWatch(self._api, told.namespace, self.keys, wish_document.read, weights=wish_document.weights)
+            cluster_watch.ClusterWatch(
+                self._api, told.namespace, self.keys, wish_document.read_entries, weights=wish_document.weights
+            )
         )
         self.records = cluster_port.Records(records.RecordBook(self._api, told.namespace, signer, self.keys), head=head)
         self.wishes = cluster_port.Wishes(wish.WishBook(self._api, told.namespace, cluster_port.edited))

@@ -7,17 +7,28 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
-from k8s import client, hold_document, holds, model, record_document, signing, views, watch, wish
+from k8s import (
+    client,
+    hold_document,
+    holds,
+    model,
+    record_document,
+    signing,
+    views,
+    watch,
+    wish,
+    wish_following,
+)
 
-Parser = Callable[[str], model.Wish]  # raises ValueError with a sentence
-Weights = Callable[[str], Mapping[str, int]]  # never raises: the weights that can be understood in a refused document
+Parser = Callable[[str], wish_following.Reading]  # raises ValueError with a sentence when nothing can be read
+Weights = Callable[[str], Mapping[str, int]]  # never raises: the weights that can be understood in such a document
 
 
 class ClusterWatch:
     """Watches from `async with` on; `view` is what was last seen, `changes` tells of every newer one.
 
-    `parse` reads `migration.yaml`. A document that it refuses leaves the last good one in the view, with the trouble; weights
-    that `weights` finds lower in it are obeyed all the same.
+    `parse` reads `migration.yaml`, entry by entry. What it refuses leaves the last good in the view, with the trouble; what is
+    lower in it (where nothing can be read: what `weights` finds) is obeyed all the same. See `k8s.wish_following`.
     """
 
     def __init__(
@@ -41,10 +52,10 @@ class ClusterWatch:
         self._config = watcher(name=wish.CONFIG_MAP)
         self._holds = watcher(name=holds.CONFIG_MAP)
         self._records = watcher(labels=record_document.RECORD_SELECTOR)
-        self._document = model.Wish({})
-        self._document_version = ""
-        self._document_found = False
-        self._document_trouble = ""
+        self._document = views.Document()
+        self._document_version = ""  # of the ConfigMap, whether it has the document or not
+        self._follow: Callable[[], wish_following.Following] = lambda: wish_following.START
+        self._following = wish_following.START
         self._standing: tuple[model.Hold, ...] = ()
         self._holds_trouble: tuple[str, ...] = ()
         self._record_maps: dict[str, Mapping[str, Any]] = {}  # as they were read: a new set of keys judges them anew
@@ -107,22 +118,33 @@ class ClusterWatch:
                 self._publish()
 
     def _see_config(self, change: watch.Change) -> None:
-        data, self._document_version = _data_of(change, wish.CONFIG_MAP)
-        text = data.get(wish.DOCUMENT) if data is not None else None
-        self._document_found = isinstance(text, str)
-        if not isinstance(text, str):
-            self._document = model.Wish({})
-            self._document_trouble = f"{wish.CONFIG_MAP} with the key {wish.DOCUMENT} is missing; put it back with kubectl apply"
-            return
+        item, version = _one_of(change, wish.CONFIG_MAP)
+        self._document = wish.document_from(item, before=self._document)
+        self._document_version = version
+        self._follow = self._following_of(item, self._following)
+
+    def _following_of(
+        self, item: Mapping[str, Any] | None, before: wish_following.Following
+    ) -> Callable[[], wish_following.Following]:
+        """What counts after `before`, asked again whenever other services have records: a service that is not known yet may be
+        what a broken entry is about."""
+        if item is None or not self._document.version:
+            lost = f"{wish.CONFIG_MAP} with the key {wish.DOCUMENT} is missing; put it back with kubectl apply"
+            return lambda: wish_following.missing(lost)
+        text = self._document.text
         try:
-            self._document, self._document_trouble = self._parse(text), ""
+            reading = self._parse(text)
         except ValueError as error:
-            self._document_trouble = f"{wish.DOCUMENT} is refused: {error}"
-            if self._weights is not None:
-                self._document = _lowered(self._document, self._weights(text))
+            refused = f"{wish.DOCUMENT} is refused: {error}"
+            asked = self._weights(text) if self._weights is not None else {}
+            return lambda: wish_following.unreadable(before, refused, hosts=self._hosts(), asked=asked)
+        return lambda: wish_following.followed(before, reading, hosts=self._hosts())
+
+    def _hosts(self) -> dict[str, str]:
+        return {name: seen.record.exposure.old_host if seen.record is not None else "" for name, seen in self._sightings.items()}
 
     def _see_holds(self, change: watch.Change) -> None:
-        data = _data_of(change, holds.CONFIG_MAP)[0] or {}
+        data = (_one_of(change, holds.CONFIG_MAP)[0] or {}).get("data") or {}
         self._standing = hold_document.holds_from(data)
         strange = [key for key in sorted(data) if hold_document.hold_from(key, data[key]) is None]
         self._holds_trouble = tuple(
@@ -153,16 +175,20 @@ class ClusterWatch:
         return seen.service, seen
 
     def _publish(self) -> None:
-        names = {*self._document.services, *self._sightings}
+        self._following = now = self._follow()
+        names = {*now.good, *now.refused, *self._sightings}
         strangers = {hold.service for hold in self._standing} - names - {model.ALL_SERVICES}
         services = {one: self._service(one) for one in sorted(names | strangers)}
-        whole = [self._document_trouble, *self._holds_trouble, *self._lost.values()]
+        nothing_counts = now.state in {views.DocumentState.UNREADABLE, views.DocumentState.MISSING}
+        whole = [now.trouble if nothing_counts else "", *self._holds_trouble, *self._lost.values()]
         self._view = views.ClusterView(
             services,
             tuple(sentence for sentence in whole if sentence),
             synced=self._synced(),
-            document_trouble=self._document_trouble,
-            document_version=self._document_version if self._document_found else "",
+            document_trouble=now.trouble,
+            document_version=self._document.version,
+            document_state=now.state,
+            document=replace(self._document, refused=now.others),
         )
         told, self._newer = self._newer, asyncio.Event()
         told.set()
@@ -171,7 +197,7 @@ class ClusterWatch:
         seen = self._sightings.get(name)
         return views.ServiceView(
             name,
-            wished=self._document.services.get(name),
+            wished=self._following.good.get(name),
             record=seen.record if seen else None,
             record_trouble=seen.trouble if seen else "",
             operation=seen.operation if seen else None,
@@ -180,23 +206,16 @@ class ClusterWatch:
             record_version=seen.version if seen else "",
             operation_trouble=seen.operation_trouble if seen else "",
             highest=self._highest.get((seen.service, seen.uid), 0) if seen else 0,
+            refused=self._following.refused.get(name, ""),
+            asked=self._following.asked.get(name),
         )
 
     def _synced(self) -> bool:
         return self._config.synced and self._holds.synced and self._records.synced
 
 
-def _lowered(document: model.Wish, weights: Mapping[str, int]) -> model.Wish:
-    """The document with every weight that is lower in `weights`; a hand edit downwards counts even beside a mistake."""
-    services = {
-        name: replace(one, exposure=one.exposure.at(max(0, min(one.exposure.weight, weights.get(name, 100)))))
-        for name, one in document.services.items()
-    }
-    return replace(document, services=services)
-
-
-def _data_of(change: watch.Change, name: str) -> tuple[Mapping[str, Any] | None, str]:
-    """The data of the one ConfigMap of this name after the change (None: it is gone), and the version that says so."""
+def _one_of(change: watch.Change, name: str) -> tuple[Mapping[str, Any] | None, str]:
+    """The one ConfigMap of this name after the change (None: it is gone), and the version that says so."""
     match change:
         case watch.Listed(objects, version):
             found = objects.get(name)
@@ -208,4 +227,4 @@ def _data_of(change: watch.Change, name: str) -> tuple[Mapping[str, Any] | None,
             return None, ""
     if found is None:
         return None, version
-    return found.get("data") or {}, str((found.get("metadata") or {}).get("resourceVersion") or "")
+    return found, str((found.get("metadata") or {}).get("resourceVersion") or "")

@@ -1,16 +1,58 @@
 """The wish in the cluster: `migration.yaml` in `migration-config`, read as text and edited by compare-and-set."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from k8s import client, errors
+from k8s import client, errors, views
 
 CONFIG_MAP = "migration-config"
+LAST_WHOLE = "migration-config-last-whole"
 DOCUMENT = "migration.yaml"
+PUT_BACK = "ferry/put-back"  # annotation: when the bot put the document back last
+MANAGER = "ferry-bot"
+_CONTROLLERS = re.compile(r"argo-?cd|flux|kustomize-controller|helm", re.IGNORECASE)
 _TRIES = 6
 
 # text, service, expected weight, new weight -> new text; raises ValueError when the text does not say `expected`
 Edit = Callable[[str, str, int, int], str]
+
+
+def document_from(item: Mapping[str, Any] | None, *, before: views.Document) -> views.Document:
+    """The document in its ConfigMap (None: it is gone); of one that is gone, who kept it is known from `before`."""
+    metadata = (item or {}).get("metadata") or {}
+    text = ((item or {}).get("data") or {}).get(DOCUMENT)
+    if not isinstance(text, str):
+        controller = _controller(metadata) if item is not None else before.controller
+        return views.Document(controller=controller, put_back=before.put_back)
+    return views.Document(
+        text,
+        version=str(metadata.get("resourceVersion") or ""),
+        writer=_writer(metadata),
+        controller=_controller(metadata),
+        put_back=str((metadata.get("annotations") or {}).get(PUT_BACK) or ""),
+    )
+
+
+def _managers(metadata: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [one for one in metadata.get("managedFields") or () if isinstance(one, dict)]
+
+
+def _writer(metadata: Mapping[str, Any]) -> str:
+    """The field manager that wrote the document last; empty where the server does not say."""
+    fields = [
+        (str(one.get("time") or ""), str(one.get("manager") or ""))
+        for one in _managers(metadata)
+        if f"f:{DOCUMENT}" in ((one.get("fieldsV1") or {}).get("f:data") or {})
+    ]
+    return max(fields, default=("", ""))[1]
+
+
+def _controller(metadata: Mapping[str, Any]) -> str:
+    """A controller that keeps the ConfigMap as something outside the cluster says; a person's kubectl is none."""
+    names = sorted(str(one.get("manager") or "") for one in _managers(metadata))
+    return next((name for name in names if _CONTROLLERS.search(name)), "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 import yaml
 
-from k8s.wish_fields import DEEPEST, Page, Place, WishError, compose
+from k8s.wish_fields import DEEPEST, Page, Place, WishError, composed
 
 _ASKED = re.compile(r"(0|[1-9][0-9]?|100)(\.0+)?\s*%?")
 _NO = frozenset({"false", "no", "off"})
@@ -20,16 +20,10 @@ def weights(text: str) -> Mapping[str, int]:
     """
     found: dict[str, int] = {}
     unreadable: set[str] = set()
-    for fields in _entries(text):
-        names = [node.value for node in fields.get("name", []) if isinstance(node, yaml.ScalarNode)]
-        if not names:
+    for node in _entries(text):
+        if not (names := texts(node, "name")):
             continue
-        asked = [_asked(node) for node in fields.get("migration_percentage", [])]
-        off = any(
-            str(node.value).strip().lower() in _NO for node in fields.get("enabled", []) if isinstance(node, yaml.ScalarNode)
-        )
-        known = [weight for weight in asked if weight is not None]
-        weight = 0 if off else min(known) if known and len(known) == len(asked) else None
+        weight = asked(node)
         if weight is None:
             unreadable.add(names[0])
         else:
@@ -37,20 +31,33 @@ def weights(text: str) -> Mapping[str, int]:
     return {name: weight for name, weight in found.items() if weight == 0 or name not in unreadable}
 
 
+def asked(entry: yaml.Node) -> int | None:
+    """The weight that one entry clearly names, whatever else is wrong with it; 0 where `enabled` is false."""
+    stated = [_asked(node) for node in _children(entry).get("migration_percentage", [])]
+    if any(text.strip().lower() in _NO for text in texts(entry, "enabled")):
+        return 0
+    known = [weight for weight in stated if weight is not None]
+    return min(known) if known and len(known) == len(stated) else None
+
+
+def texts(entry: yaml.Node, field: str) -> list[str]:
+    """What stands at this field of an entry, as often as it stands there."""
+    return [str(node.value) for node in _children(entry).get(field, []) if isinstance(node, yaml.ScalarNode)]
+
+
 def _asked(node: yaml.Node) -> int | None:
     found = _ASKED.fullmatch(node.value.strip()) if isinstance(node, yaml.ScalarNode) else None
     return int(found[1]) if found else None
 
 
-def _entries(text: str) -> Iterator[dict[str, list[yaml.Node]]]:
+def _entries(text: str) -> Iterator[yaml.Node]:
     root = _lenient(text)
     held = _children(_one(_children(root), "data")) if root is not None and "data" in _children(root) else {}
     inner = _one(held, _WISH_KEY)
     if isinstance(inner, yaml.ScalarNode):
         root = _lenient(inner.value)
     services = _one(_children(root), "services")
-    for node in services.value if isinstance(services, yaml.SequenceNode) else []:
-        yield _children(node)
+    yield from services.value if isinstance(services, yaml.SequenceNode) else []
 
 
 def _lenient(text: str) -> yaml.Node | None:
@@ -87,26 +94,31 @@ def with_weight(text: str, service: str, weight: int, *, expected: int | None = 
     page = Page(source)
     mark = text[: len(text) - len(text.removeprefix("\ufeff"))]
     body = text.removeprefix("\ufeff")
-    root = compose(body, page)
+    root, _ = composed(body, page)
     inner = _one(_children(_one(_children(root), "data")), _WISH_KEY) if "data" in _children(root) else None
     if not isinstance(inner, yaml.ScalarNode):
-        return mark + _changed(body, Place(page, root, ""), service, weight, expected)
+        return mark + _changed(body, page, service, weight, expected)
     held = Page(source, inner.start_mark.line + 1)
     before = str(inner.value)
-    after = _changed(before, Place(held, compose(before, held), ""), service, weight, expected)
+    after = _changed(before, held, service, weight, expected)
     return mark + (body if before == after else _carried(body, inner, before, after, Place(page, inner, "data." + _WISH_KEY)))
 
 
-def _changed(text: str, root: Place, service: str, weight: int, expected: int | None) -> str:
+def _changed(text: str, page: Page, service: str, weight: int, expected: int | None) -> str:
+    node, blemishes = composed(text, page)
+    root = Place(page, node, "")
     listed = _one(_children(root.node), "services")
     nodes = listed.value if isinstance(listed, yaml.SequenceNode) else []
-    mine = [(number, node) for number, node in enumerate(nodes) if service in _names(node)]
+    mine = [(number, node) for number, node in enumerate(nodes) if service in texts(node, "name")]
     if type(weight) is not int or not 0 <= weight <= 100:
         raise _refused(root, f"{weight!r} is not a weight; ask for a whole number from 0 to 100")
     if len(mine) != 1:
         what = "stands more than once; remove all but one" if mine else "is not in this document; add it to services first"
         raise _refused(root, f"the service {service!r} {what}")
     number, node = mine[0]
+    for one in blemishes:
+        if node.start_mark.index <= one.index < node.end_mark.index:
+            raise _refused(Place(root.page, node, f"services[{number}]"), one.sentence)
     scalar = _one(_children(node), "migration_percentage")
     place = Place(root.page, scalar or node, f"services[{number}].migration_percentage")
     present = place.whole(0, 100) if scalar is not None else None
@@ -118,10 +130,6 @@ def _changed(text: str, root: Place, service: str, weight: int, expected: int | 
     if weight > 0 and any(not isinstance(flag, yaml.ScalarNode) or flag.value != "true" for flag in enabled):
         raise _refused(place, f"cannot become {weight} while enabled is not true; set enabled: true first")
     return text[: scalar.start_mark.index] + str(weight) + text[scalar.end_mark.index :]
-
-
-def _names(node: yaml.Node) -> list[str]:
-    return [name.value for name in _children(node).get("name", []) if isinstance(name, yaml.ScalarNode)]
 
 
 def _refused(place: Place, sentence: str) -> WishError:
@@ -147,5 +155,5 @@ def _carried(text: str, node: yaml.ScalarNode, before: str, after: str, place: P
 
 
 def _embedded(text: str, page: Page) -> str | None:
-    inner = _one(_children(_one(_children(compose(text, page)), "data")), _WISH_KEY)
+    inner = _one(_children(_one(_children(composed(text, page)[0]), "data")), _WISH_KEY)
     return str(inner.value) if isinstance(inner, yaml.ScalarNode) else None

@@ -7,15 +7,19 @@ import difflib
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import yaml
+from yaml.composer import Composer
 
 from k8s import model
 
 T = TypeVar("T")
 LONGEST_TEXT = 512
-DEEPEST = 20  # libyaml's composer recurses in C and would take the process down on hostile nesting
+DEEPEST = 20
+_MOST_HOSTILE = 100  # composing recurses: hostile nesting must not take the process down
+_TOO_DEEP = f"is nested deeper than {DEEPEST}; write it flat as in the example"
+_SECOND = "a second document starts here; keep one and remove the line ---"
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,11})")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,11})(\.[0-9]{1,6})?")
 _DURATION = re.compile(r"(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,9})s)?(?:(\d{1,9})ms)?")
@@ -198,41 +202,85 @@ def _nearest(name: str, known: list[str]) -> str:
     return f"did you mean {near[0]}? Then write that; else " if near else ""
 
 
+@dataclass(frozen=True, slots=True)
+class Blemish:
+    """A form of YAML that is not allowed, at this character of the text; the rest can be read all the same."""
+
+    index: int
+    line: int
+    sentence: str
+
+
+class _PlainLoader(Composer, yaml.CSafeLoader):
+    """Composes without following aliases: an alias is a text that no reader accepts, so that it can refer to nothing."""
+
+    def __init__(self, text: str) -> None:
+        yaml.CSafeLoader.__init__(self, text)
+        Composer.__init__(self)
+        self.blemishes: list[Blemish] = []
+        self._depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        event: Any = self.peek_event()  # the stubs say that an event, or its place, may be missing
+        mark, end = event.start_mark, event.end_mark
+        if isinstance(event, yaml.AliasEvent):
+            self.get_event()
+            self._blemished(mark, "anchors and aliases (& and *) are not allowed; write the value out")
+            return yaml.ScalarNode(_TAG + "str", f"*{event.anchor}", mark, end)
+        if getattr(event, "anchor", None):
+            event.anchor = None
+            self._blemished(mark, "anchors and aliases (& and *) are not allowed; write the value out")
+        elif tag := getattr(event, "tag", None):
+            self._blemished(mark, f"the tag {str(tag)[:80]} is not allowed; remove it and write the plain value")
+        deeper = isinstance(event, yaml.CollectionStartEvent)
+        self._depth += deeper
+        if deeper and self._depth == DEEPEST + 1:
+            self._blemished(mark, _TOO_DEEP)
+        elif self._depth > _MOST_HOSTILE:
+            raise yaml.MarkedYAMLError(problem=_TOO_DEEP, problem_mark=mark)
+        node = super().compose_node(parent, index)
+        self._depth -= deeper
+        return node
+
+    def _blemished(self, mark: Any, sentence: str) -> None:
+        self.blemishes.append(Blemish(mark.index, mark.line, sentence))
+
+    def one(self) -> yaml.Node | None:
+        """Of the one document; what comes after it is refused as a whole."""
+        self.get_event()
+        if self.check_event(yaml.StreamEndEvent):
+            return None
+        root = self.compose_document()
+        if not self.check_event(yaml.StreamEndEvent):
+            more: Any = self.peek_event()
+            raise yaml.MarkedYAMLError(problem=_SECOND, problem_mark=more.start_mark)
+        return root
+
+
 def compose(text: str, page: Page) -> yaml.Node:
     """The root node of one plain YAML document. Raises WishError for anything else, with the line."""
+    root, blemishes = composed(text, page)
+    for one in blemishes:
+        page.refuse(one.line, "document", one.sentence)
+    page.demand_none()
+    return root
+
+
+def composed(text: str, page: Page) -> tuple[yaml.Node, tuple[Blemish, ...]]:
+    """The root node of one YAML document, and what of it is not plain. Raises WishError for what is no YAML."""
     try:
-        _demand_plain_forms(text, page)
-        page.demand_none()
-        root: yaml.Node | None = yaml.compose(text, Loader=yaml.CSafeLoader)
+        loader = _PlainLoader(text)
+        root = loader.one()
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line if error.problem_mark else 0
-        page.refuse(line, "document", f"is not YAML ({error.problem}); correct the indentation, quotes and colons there")
+        ours = error.problem in (_TOO_DEEP, _SECOND)
+        said = f"is not YAML ({error.problem}); correct the indentation, quotes and colons there"
+        page.refuse(line, "document", str(error.problem) if ours else said)
     except (yaml.YAMLError, UnicodeError):
         page.refuse(0, "document", "holds characters that YAML does not allow; save it as plain UTF-8 text")
     else:
         if root is not None:
-            return root
+            return root, tuple(loader.blemishes)
         page.refuse(0, "document", "is empty; write services: and the list of services, or services: [] for none")
     page.demand_none()
     raise AssertionError("demand_none raised: a problem was just noted")
-
-
-def _demand_plain_forms(text: str, page: Page) -> None:
-    documents = depth = 0
-    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
-        line = event.start_mark.line if event.start_mark else 0
-        if isinstance(event, yaml.DocumentStartEvent):
-            documents += 1
-            if documents == 2:
-                page.refuse(line, "document", "a second document starts here; keep one and remove the line ---")
-        elif isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            page.refuse(line, "document", "anchors and aliases (& and *) are not allowed; write the value out")
-        elif tag := getattr(event, "tag", None):
-            page.refuse(line, "document", f"the tag {str(tag)[:80]} is not allowed; remove it and write the plain value")
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-            if depth > DEEPEST:
-                return page.refuse(line, "document", f"is nested deeper than {DEEPEST}; write it flat as in the example")
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-    return None

@@ -50,7 +50,7 @@ class Agent:
         self.serving = files.serving = serving.Serving(memory=memory, links=files, may_raise=False)
         self._keys = trusted_keys.TrustedKeys(chosen.public_keys)
         self._cluster = cluster_watch.ClusterWatch(
-            api, chosen.namespace, self._keys.verifier, wish_document.read, weights=wish_edit.weights
+            api, chosen.namespace, self._keys.verifier, wish_document.read_entries, weights=wish_edit.weights
         )
         status = f"127.0.0.1:{chosen.status_port}"
         self._nginx = recording.RecordedNginx(

@@ -210,7 +210,9 @@ async def test_in_a_pod_the_account_of_the_pod_is_used(server: KubernetesStandIn
 
 def watching(api: client.ClusterClient, verifier: signing.Verifier) -> cluster_port.ClusterPort:
     return cluster_port.ClusterPort(
-        cluster_watch.ClusterWatch(api, NAMESPACE, verifier, wish_document.read, weights=wish_document.weights, limits=QUICK)
+        cluster_watch.ClusterWatch(
+            api, NAMESPACE, verifier, wish_document.read_entries, weights=wish_document.weights, limits=QUICK
+        )
     )
 
 

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from deploy.playground.kubernetes.server import KubernetesStandIn
-from k8s import client, cluster_watch, credentials, errors, model, records, signing, views, watch
+from k8s import client, cluster_watch, credentials, errors, model, records, signing, views, watch, wish_following
 
 NAMESPACE = "default"
 QUICK = watch.Limits(silence=0.3, first_pause=0.01, longest_pause=0.05)
@@ -133,12 +133,12 @@ def _certificate(folder: Path, name: str) -> tuple[Path, Path]:
     return paths
 
 
-def parse(text: str) -> model.Wish:
+def parse(text: str) -> wish_following.Reading:
     """Stands for the real reader: one `name weight` a line."""
     found = {}
     for name, weight in (line.split() for line in text.splitlines()):
         found[name] = model.Service(name, EXPOSURE.at(int(weight)), model.Backend("app.team.svc", 80))
-    return model.Wish(found)
+    return wish_following.Reading(model.Wish(found))
 
 
 async def until(seen: cluster_watch.ClusterWatch, met: Any) -> views.ClusterView:

@@ -121,7 +121,8 @@ class Agents:
         return self.memory.get((pod, service)) or protocol.Memory(service)
 
     def _seen(self, memory: protocol.Memory, one: views.ServiceView) -> protocol.Memory:
-        memory = protocol.see_wish(memory, one.wish if one.wished else None)
+        if one.wish_known:
+            memory = protocol.see_wish(memory, one.document_wish)
         memory = protocol.see_holds(memory, [hold.id for hold in one.holds])
         if one.record is not None:
             memory = protocol.see_record(memory, one.record, payload=one.record.encode(), uid=one.record.uid)

@@ -24,7 +24,7 @@ async def blind(world: World, server: KubernetesStandIn) -> AsyncIterator[Front]
     server.faults.refuse(gone(), EVERYTHING)
     async with client.ClusterClient(credentials.Explicit(server.url, token=server.admin_token), limit=0.2) as api:
         verifier = signing.Verifier.from_pems([world.signer.public_pem()])
-        async with cluster_watch.ClusterWatch(api, NAMESPACE, verifier, wish_document.read) as unread:
+        async with cluster_watch.ClusterWatch(api, NAMESPACE, verifier, wish_document.read_entries) as unread:
             seen = cluster_ports.ClusterPort(unread)
             front = Front(replace(world.outside, cluster=seen), trust=migration.Trust(), limits=world.limits)
             await front.start()

@@ -72,7 +72,7 @@ class World:
             api,
             NAMESPACE,
             verifier,
-            wish_document.read,
+            wish_document.read_entries,
             weights=wish_document.weights,
             limits=watch.Limits(first_pause=0.02, longest_pause=0.1),
         )

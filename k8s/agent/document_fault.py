@@ -4,12 +4,11 @@ Pure: what was seen of the cluster and a clock in, the hold to place out. Every 
 hold. While the cluster cannot be read nothing is known about the document, and that time does not count.
 """
 
-import hashlib
 from collections.abc import Iterable
 
-from k8s import model, views
+from k8s import hold_document, model, views
 
-PREFIX = "document-"
+PREFIX = hold_document.DOCUMENT_PREFIX
 CAUSE = "document"
 
 
@@ -41,7 +40,7 @@ class DocumentFault:
         if not view.synced:
             self._last_look = None
             return None
-        if not view.document_trouble:
+        if not view.document_trouble or view.document_state is views.DocumentState.ENTRIES:
             self._last_whole, self._why = view.document_version, ""
             self._waited, self._last_look, self._decided = 0.0, None, False
             return None
@@ -59,8 +58,10 @@ class DocumentFault:
 
     def _hold(self, since: str) -> model.Hold:
         reason = f"migration.yaml cannot be relied on for {self._patience:.0f} s: {self._why}"
-        name = PREFIX + hashlib.sha256(f"{self._last_whole}\n{self._broken}".encode()).hexdigest()[:10]
-        return model.Hold(model.ALL_SERVICES, name, reason=reason, by=self._by, since=since, cause=CAUSE)
+        broken = self._broken or f"{self._last_whole} gone"  # each deletion is another one: a released id never holds again
+        return model.Hold(
+            model.ALL_SERVICES, hold_document.document_hold_id(broken), reason=reason, by=self._by, since=since, cause=CAUSE
+        )
 
     def sentence(self, standing: Iterable[str]) -> str:
         """What people should know of it; empty when there is nothing to say. The trouble itself is said by the view."""

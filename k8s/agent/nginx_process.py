@@ -126,14 +126,14 @@ class NginxProcess:
 
     async def _wait_for(self, generation: str, *, limit: float, said: int) -> tuple[str, str]:
         """What nginx serves then, and why it is not this generation, if nginx has said so."""
-        served = why = ""
+        served, reasons = "", list[str]()
         for _ in range(max(1, int(limit / ASK_EVERY))):  # nginx announces nothing: asking is the only way
-            given_up = bool(why) and not why.startswith(STILL_TRYING)
+            given_up = any(not one.startswith(STILL_TRYING) for one in reasons)
             if (served := await self.served()) == generation or given_up:
                 break
             await asyncio.sleep(ASK_EVERY)
-            why = self._emergency(said) or why
-        return served, why
+            reasons = self._reasons(said)
+        return served, reasons[0] if reasons else ""
 
     def _said(self) -> int:
         """How much stands in nginx's error log by now, in bytes."""
@@ -142,16 +142,16 @@ class NginxProcess:
         except OSError:
             return 0
 
-    def _emergency(self, said: int) -> str:
-        """The newest of nginx's reasons since then; none of them is about a request."""
+    def _reasons(self, said: int) -> list[str]:
+        """Why nginx did not take a configuration, as it has said since then; none of it is about a request."""
         try:
             with (self._run / "error.log").open("rb") as log:
                 log.seek(said)
                 lines = log.read().decode(errors="replace").splitlines()
         except OSError:
-            return ""
+            return []
         reasons = [line.partition(EMERGENCY)[2].partition(": ")[2] for line in lines if EMERGENCY in line]
-        return "".join(character for character in reasons[-1] if character.isprintable())[:LONGEST] if reasons else ""
+        return ["".join(character for character in one if character.isprintable())[:LONGEST] for one in reasons]
 
     async def _test(self, config: Path) -> str:
         """Empty when nginx accepts the file, else its complaint in one line."""

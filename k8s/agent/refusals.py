@@ -53,8 +53,8 @@ class Refusals:
 def instead_of(wanted: nginx.Site, applied: nginx.Site | None, known: planning.Known) -> tuple[nginx.Site, ...]:
     """What may stand in for a refused site, the best first. `applied`: what nginx served of it last."""
     before = (at_known_addresses(applied, known),) if applied is not None else ()
-    plain = _only_old(wanted)
-    return tuple(one for one in (*before, plain) if one != wanted)
+    plain = (_only_old(wanted),) if not wanted.finished else ()  # there is no old to go to
+    return tuple(one for one in (*before, *plain) if one != wanted)
 
 
 def at_known_addresses(site: nginx.Site, known: planning.Known) -> nginx.Site:
@@ -69,16 +69,16 @@ def at_known_addresses(site: nginx.Site, known: planning.Known) -> nginx.Site:
 
 def _only_old(site: nginx.Site) -> nginx.Site:
     """Its hosts and its way to old, and nothing else that could be refused; what is meant for new falls back to old."""
-    exposure = model.Exposure(weight=0, old_host=site.exposure.old_host, new_host=site.exposure.new_host)
+    given = site.exposure
+    plain = model.Exposure(weight=0, old_host=given.old_host, new_host=given.new_host, trusted_proxies=given.trusted_proxies)
     falls_back = replace(site.service, retries=max(1, site.service.retries))
-    return replace(
-        site, service=falls_back, exposure=replace(exposure, trusted_proxies=site.exposure.trusted_proxies), new_addresses=()
-    )
+    return replace(site, service=falls_back, exposure=plain, new_addresses=(), override_secret=None)
 
 
 def _unlike(one: nginx.Site, other: nginx.Site) -> bool:
     """Whether people asked for something else; other addresses are no reason to try again."""
-    return (one.service, one.exposure) != (other.service, other.exposure)
+    asked, before = ((site.service, site.exposure, site.finished, site.override_secret) for site in (one, other))
+    return asked != before
 
 
 def _sentence(name: str, one: _Refused) -> str:

@@ -86,6 +86,7 @@ class Agent:
             pod=chosen.pod,
             latch_after=chosen.latch_after,
         )
+        self._protection.follow(last_good.LastGood(chosen.state).read().services)  # until the cluster is read
         self._probes.on_change = self._protection.review
         self._probed: frozenset[str] = frozenset()
         self._stopping = False
@@ -98,6 +99,7 @@ class Agent:
             fault=document_fault.DocumentFault(patience=chosen.document_patience, by=chosen.pod),
             outliving=long_lived.LongLived(grace=chosen.long_lived_grace),
             view=self._cluster.view,
+            changes=self._cluster.changes,
             look_again=self._looked.set,
         )
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from k8s import model, nginx
-from k8s.agent import bisecting, last_good, long_lived, nginx_process, refusals, resolving, serving
+from k8s.agent import bisecting, last_good, long_lived, nginx_process, overrides, refusals, resolving, serving
 from k8s.agent import sites as planning
 
 NO_SERVICE = ""  # what a refused configuration is counted under when no service is in it
@@ -29,12 +29,14 @@ class Structure:
         resolver: resolving.Resolver,
         served: serving.Serving,
         kept: last_good.LastGood,
+        testers: overrides.Overrides,
     ) -> None:
         self._config = config
         self._process = process
         self._resolver = resolver
         self._serving = served
         self._kept = kept
+        self._testers = testers
         self._found = kept.read()
         self._before = dict(self._found.services)
         resolver.remember(self._found.addresses)
@@ -59,6 +61,7 @@ class Structure:
             *self._planned,
             *self._refusals.sentences,
             *self._resolver.trouble,
+            *self._testers.trouble,
         ]
 
     @property
@@ -90,13 +93,22 @@ class Structure:
 
         `refused`: why the document cannot be read, if it cannot: what it does not name is no news then.
         """
-        signed = self._signed()
+        signed, finished = self._signed(), self._finished()
         hosts = {one.new_host for one in signed.values()}
-        hosts |= {host for one in (*services.values(), *self._before.values()) for host in planning.hosts_of(one)}
+        entries = [one for one in (*services.values(), *self._before.values()) if one.name not in finished]
+        hosts |= {host for one in entries for host in planning.hosts_of(one)}
         await self._resolver.look_up(hosts)
         self._resolver.forget_others(hosts)
         known = self._resolver.known
-        plan = planning.plan(services, before=self._before, signed=signed, known=known, refused=bool(refused))
+        plan = planning.plan(
+            services,
+            before=self._before,
+            signed=signed,
+            known=known,
+            refused=bool(refused),
+            finished=finished,
+            secrets=self._testers.secrets(signed),
+        )
         self._planned = (*plan.trouble, *plan.unreachable)
         if why := self._nothing_to_serve(plan, refused=refused, recorded=self._recorded()):
             self._not_applied = why
@@ -107,7 +119,7 @@ class Structure:
         self._applied, self._not_applied = sites, ""
         self._awaited = plan.unreachable
         self._waits = max(0, self._waits - 1) if self._unanswered(plan) else 0
-        reachable = {name for name, site in sites.items() if site.old_addresses and all(site.path_addresses)}
+        reachable = {name for name, site in sites.items() if planning.answered(site)}
         self._before = {name: sites[name].service for name in sorted(reachable)}
         exposures = {name: site.exposure for name, site in sites.items() if site.new_addresses}
         self._serving.nginx_serves(exposures, without_old=frozenset(sites.keys() - reachable))
@@ -190,6 +202,10 @@ class Structure:
 
     def _recorded(self) -> bool:
         return any(one.record is not None and not one.missing for one in self._serving.memories.values())
+
+    def _finished(self) -> frozenset[str]:
+        memories = self._serving.memories
+        return frozenset(name for name, one in memories.items() if one.record is not None and one.record.finished)
 
     def _signed(self) -> dict[str, model.Exposure]:
         memories = self._serving.memories

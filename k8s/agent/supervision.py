@@ -3,10 +3,11 @@ and connections that outlive a hold. One loop, a look every half second; nothing
 """
 
 import asyncio
+import contextlib
 import datetime
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 
 from k8s import model, views
 from k8s.agent import document_fault, long_lived, nginx_process, nginx_watch, processes, serving, structure
@@ -27,6 +28,7 @@ class Supervision:
         fault: document_fault.DocumentFault,
         outliving: long_lived.LongLived,
         view: Callable[[], views.ClusterView],
+        changes: Callable[[], AsyncGenerator[views.ClusterView, None]],
         look_again: Callable[[], None],
     ) -> None:
         self._process = process
@@ -36,6 +38,7 @@ class Supervision:
         self._fault = fault
         self._outliving = outliving
         self._view = view
+        self._changes = changes
         self._look_again = look_again
         self._differed = False
         self._asked = self._counted = 0.0
@@ -51,10 +54,21 @@ class Supervision:
         return [one for one in (self._watch.trouble, self._fault.sentence(self._standing())) if one]
 
     async def run(self) -> None:
+        async with asyncio.TaskGroup() as both:
+            both.create_task(self._look_around())
+            both.create_task(self._read_along())
+
+    async def _read_along(self) -> None:
+        """Every view, as it comes: a document that was whole for a moment was whole."""
+        async with contextlib.aclosing(self._changes()) as newer:
+            async for view in newer:
+                self._judge_document(view, time.monotonic())
+
+    async def _look_around(self) -> None:
         while True:
             now = time.monotonic()
             self._watch.look(now)
-            self._judge_document(now)
+            self._judge_document(self._view(), now)
             self._end_connections(now)
             if now - self._asked >= nginx_watch.ASK_EVERY:
                 self._asked = now
@@ -79,10 +93,10 @@ class Supervision:
         held = {one for memory in self._serving.memories.values() for one in memory.held}
         return held | {one.id for one in self._serving.holds_for_all}
 
-    def _judge_document(self, now: float) -> None:
+    def _judge_document(self, view: views.ClusterView, now: float) -> None:
         recorded = any(one.record is not None for one in self._serving.memories.values())
         since = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        order = self._fault.look(self._view(), now, since=since, recorded=recorded, standing=self._standing())
+        order = self._fault.look(view, now, since=since, recorded=recorded, standing=self._standing())
         if order is not None:
             log.error("%s: every service is held at the old cluster (%s)", order.reason, order.id)
             place(self._serving, order)

@@ -87,6 +87,7 @@ class Agent:
             latch_after=chosen.latch_after,
         )
         self._protection.follow(last_good.LastGood(chosen.state).read().services)  # until the cluster is read
+        self._protection.follow(last_good.LastGood(chosen.state).read().services)  # until the cluster is read
         self._probes.on_change = self._protection.review
         self._probed: frozenset[str] = frozenset()
         self._stopping = False

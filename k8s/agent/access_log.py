@@ -109,6 +109,7 @@ class AccessLog:
         self._draining = [reading for reading in self._draining if not self._finished(reading)]
         if self._current is not None and self._current.size >= self._largest:
             self._rotate(self._current)
+        self._rotate_errors()
         return found
 
     def _follow_path(self) -> None:
@@ -137,10 +138,6 @@ class AccessLog:
     def _rotate(self, current: _Reading) -> None:
         aside = self._run / f"access.log.{self._number + 1}"
         self._path.rename(aside)
-        errors = self._run / "error.log"
-        with contextlib.suppress(FileNotFoundError):
-            if errors.stat().st_size >= LARGEST_ERRORS:
-                errors.rename(self._run / "error.log.1")
         if not self._reopen():
             aside.rename(self._path)
             return
@@ -148,3 +145,12 @@ class AccessLog:
         current.path = aside
         self._draining.append(current)
         self._current = None
+
+    def _rotate_errors(self) -> None:
+        """nginx's other log is counted by nobody: one older file stays, whoever still writes to it."""
+        errors, aside = self._run / "error.log", self._run / "error.log.1"
+        with contextlib.suppress(FileNotFoundError):
+            if errors.stat().st_size >= LARGEST_ERRORS:
+                errors.replace(aside)
+                if not self._reopen():
+                    aside.replace(errors)

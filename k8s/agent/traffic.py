@@ -186,20 +186,29 @@ class Tallies:
 
     def count(self, block: bytes) -> None:
         """Whole lines, each ended by a line feed."""
+        # nginx escapes line feeds inside values: one parser call for the block costs half of one a line.
+        joined = b"[" + block[:-1].replace(b"\n", b",") + b"]"
         try:
-            # nginx escapes line feeds inside values: one parser call for the block costs half of one a line.
-            entries = orjson.loads(b"[" + block[:-1].replace(b"\n", b",") + b"]")
+            entries = orjson.loads(joined)
         except orjson.JSONDecodeError:
-            entries = [entry for line in block.splitlines() if (entry := self._read(line)) is not None]
+            entries = self._read_all(joined.decode(errors="replace"), block)
         for entry in entries:
             try:
                 self._add(entry)
             except (KeyError, TypeError, ValueError):
                 self.unreadable += 1
 
+    def _read_all(self, joined: str, block: bytes) -> list[Any]:
+        """Paths may be of any encoding, and nginx leaves their bytes as they are."""
+        try:
+            found: list[Any] = orjson.loads(joined)
+        except orjson.JSONDecodeError:
+            return [entry for line in block.split(b"\n") if line and (entry := self._read(line)) is not None]
+        return found
+
     def _read(self, line: bytes) -> Any:
         try:
-            return orjson.loads(line)
+            return orjson.loads(line.decode(errors="replace"))
         except orjson.JSONDecodeError:
             self.unreadable += 1
             return None

@@ -132,3 +132,30 @@ def test_only_the_last_rotated_file_is_kept(tmp_path: Path, nginx: Nginx, start:
         reader.reads()
     if hasattr(fcntl, "F_SETLEASE"):
         assert sorted(path.name for path in tmp_path.glob("access.log*")) == ["access.log", "access.log.5"]
+
+
+def test_errors_are_put_aside_at_their_own_size_and_one_older_file_is_kept(
+    tmp_path: Path, nginx: Nginx, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access_log, "LARGEST_ERRORS", 10)
+    reader = start()
+    for text in ("errors one", "errors two"):
+        (tmp_path / "error.log").write_text(text)
+        reader.reads()
+        assert not (tmp_path / "error.log").exists(), "nginx makes it anew when it is told"
+        assert (tmp_path / "error.log.1").read_text() == text
+    assert nginx.told == 2
+    (tmp_path / "error.log").write_text("short")
+    reader.reads()
+    assert (nginx.told, (tmp_path / "error.log").read_text()) == (2, "short")
+
+
+def test_without_an_nginx_to_tell_errors_stay_under_their_name(
+    tmp_path: Path, nginx: Nginx, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access_log, "LARGEST_ERRORS", 10)
+    nginx.alive = False
+    reader = start()
+    (tmp_path / "error.log").write_text("many errors")
+    reader.reads()
+    assert (tmp_path / "error.log").read_text() == "many errors"

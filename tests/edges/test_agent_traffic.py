@@ -248,6 +248,15 @@ def test_a_broken_line_costs_only_itself() -> None:
     assert tallies.unreadable == 4
 
 
+def test_a_path_that_is_no_utf_8_hides_no_request_neither_its_own_nor_its_neighbours() -> None:
+    foreign = line("new", 503, uri="/PATH").replace(b"/PATH", "/订单".encode("gbk"))
+    tally = tally_of(line("new"), foreign, line("old"))
+    assert (tally.ok_tries, tally.failed_tries) == (1, 1)
+    tallies = traffic.Tallies()
+    tallies.count(foreign + b"{broken\n" + foreign)
+    assert (tallies.tallies["api"].failed_tries, tallies.unreadable) == (2, 1)
+
+
 def test_a_refused_host_is_nobodys_traffic() -> None:
     tallies = traffic.Tallies()
     tallies.count(line("refused", 421, service="", header="", upstream=""))

@@ -83,18 +83,20 @@ async def test_a_get_that_old_saved_is_a_failed_try_at_new_and_a_cut_post_is_tol
     assert (await proxy.metrics())["ferry_proxy_attempts_total", "api", "new", "broken"] == 1
 
 
-async def test_while_nothing_listens_tries_fail_to_connect_and_what_the_breaker_keeps_back_is_no_try(proxy: OneProxy) -> None:
+async def test_while_nothing_listens_tries_fail_to_connect_until_the_breaker_opens_and_nobody_notices(proxy: OneProxy) -> None:
     await proxy.raised(100, expected=0)
     await proxy.new.stop()
     assert set(await answers(proxy, "GET", 60)) == {200}
-    await proxy.eventually(traffic_is(new=60, answered_old=60))
+    await proxy.eventually_metric(("ferry_agent_breaker_open", "api"), 1)
+    await proxy.eventually(lambda report: sum(report["services"]["api"]["traffic"][side] for side in ("new", "old")) == 60)
     metrics = await proxy.metrics()
-    tried, kept_back = (
+    tried, chosen = (
         metrics["ferry_proxy_attempts_total", "api", "new", "connect"],
-        metrics["ferry_proxy_kept_back_total", "api"],
+        metrics["ferry_proxy_chosen_total", "api", "new"],
     )
     assert tried >= 5
-    assert kept_back > 0
+    assert metrics["ferry_proxy_fallbacks_total", "api"] == chosen > 0
+    assert metrics["ferry_proxy_retries_total", "api"] == tried - chosen
     assert (await proxy.report())["services"]["api"]["traffic"]["failed_new"] == tried
     await proxy.eventually_metric(("ferry_agent_new_cluster_up", "api"), 0)
     await proxy.new.start()

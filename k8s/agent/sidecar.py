@@ -22,6 +22,7 @@ from k8s.agent import (
     peers,
     pressure,
     probe,
+    protection,
     recording,
     resolving,
     safety_metrics,
@@ -70,25 +71,8 @@ class Agent:
             chosen.run, count=self._count, reopen=self._nginx.reopen_logs, largest=chosen.largest_log
         )
         self._probes = probe.Probes(resolver, ca_folder=chosen.ca_folder, default_ca=chosen.default_ca)
-        self._peers = peers.Peers(
-            chosen.peers,
-            port=chosen.port,
-            own_address=chosen.address,
-            pod=chosen.pod,
-            resolver=resolving.Resolver(chosen.resolver, search=True),
-        )
-        self._protection = recording.RecordedProtection(
-            self._journal,
-            served=self.serving,
-            tallies=self.tallies,
-            probes=self._probes,
-            neighbours=self._peers,
-            pod=chosen.pod,
-            latch_after=chosen.latch_after,
-        )
-        self._protection.follow(last_good.LastGood(chosen.state).read().services)  # until the cluster is read
-        self._protection.follow(last_good.LastGood(chosen.state).read().services)  # until the cluster is read
-        self._probes.on_change = self._protection.review
+        self._peers = _peers(chosen)
+        self._protection = self._protected()
         self._probed: frozenset[str] = frozenset()
         self._stopping = False
         self._looked = asyncio.Event()
@@ -103,6 +87,20 @@ class Agent:
             changes=self._cluster.changes,
             look_again=self._looked.set,
         )
+
+    def _protected(self) -> protection.Protection:
+        one = recording.RecordedProtection(
+            self._journal,
+            served=self.serving,
+            tallies=self.tallies,
+            probes=self._probes,
+            neighbours=self._peers,
+            pod=self._chosen.pod,
+            latch_after=self._chosen.latch_after,
+        )
+        one.follow(last_good.LastGood(self._chosen.state).read().services)  # until the cluster is read
+        self._probes.on_change = one.review
+        return one
 
     def report(self) -> proxy_report.ProxyReport:
         """What the bot reads from `/status`."""
@@ -283,6 +281,16 @@ class Agent:
 def _refused(view: views.ClusterView) -> str:
     """Why `migration.yaml` cannot be read; empty when it can, or is not there."""
     return view.document_trouble if view.document_version else ""
+
+
+def _peers(chosen: settings.AgentSettings) -> peers.Peers:
+    return peers.Peers(
+        chosen.peers,
+        port=chosen.port,
+        own_address=chosen.address,
+        pod=chosen.pod,
+        resolver=resolving.Resolver(chosen.resolver, search=True),
+    )
 
 
 def _proxy_config(chosen: settings.AgentSettings, *, status: str, nginx_version: tuple[int, int, int]) -> nginx.ProxyConfig:

@@ -72,7 +72,7 @@ def read_entries(text: str, *, source: str = WISH_KEY, mappings: tuple[str, str]
             services={one.value.name: one.value for one in services if one.value is not None and one.good},
             mappings=tuple(one.value for one in mapped if one.value is not None and one.good),
         ),
-        refused=tuple(one.refused() for one in services if not one.good),
+        refused=tuple(one.refused(number) for number, one in enumerate(services) if not one.good),
         others=tuple(str(problem) for problem in (*page.problems, *(each for one in mapped for each in one.problems))),
         problems=tuple(sorted((*page.problems, *own), key=lambda problem: problem.line)),
     )
@@ -95,7 +95,7 @@ class _Entry(Generic[T]):
     def good(self) -> bool:
         return not self.problems and not self.clashes
 
-    def refused(self) -> RefusedEntry:
+    def refused(self, number: int) -> RefusedEntry:
         whys = [str(problem) for problem in self.problems[:3]] or self.clashes[:3]
         names, hosts = texts(self.place.node, "name"), texts(self.place.node, "old_host")
         return RefusedEntry(
@@ -104,6 +104,7 @@ class _Entry(Generic[T]):
             name=names[0] if names else "",
             old_host=hosts[0] if hosts else "",
             asked=asked(self.place.node),
+            number=number,
         )
 
 

@@ -12,7 +12,7 @@ from k8s import model, views, wish_fields
 
 @dataclass(frozen=True, slots=True)
 class RefusedEntry:
-    """An entry of `services` that is refused: `path` in the document, `why` in sentences.
+    """An entry of `services` that is refused: `path` in the document, the `number`th from 0, `why` in sentences.
 
     `name`, `old_host`: as they stand there, empty where they are no text. `asked`: the weight that it clearly names, if any.
     """
@@ -22,6 +22,7 @@ class RefusedEntry:
     name: str = ""
     old_host: str = ""
     asked: int | None = None
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)

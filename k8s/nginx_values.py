@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from k8s import model
 
-# The only characters that any value may bring into the text; a backslash only before a dot (in expressions).
-_SAFE = re.compile(r"(?:[A-Za-z0-9._@:=+/|\[\]-]|\\\.)*")
+# The only characters that any value may bring into the text; a backslash only before a dot (in expressions), and no ~ in front,
+# where it would make an expression of what follows.
+_SAFE = re.compile(r"(?!~)(?:[A-Za-z0-9._@:=+/|~\[\]-]|\\\.)*")
 _PORT = re.compile(r"[1-9][0-9]{0,4}")
 
 

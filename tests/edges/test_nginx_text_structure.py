@@ -3,14 +3,11 @@
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
 
-import crossplane
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from k8s import model, nginx
+from tests.edges import nginx_tree
 
 CONFIG = nginx.ProxyConfig(
     run="/run/ferry",
@@ -37,40 +34,17 @@ def site(name: str = "api", value: str = "always", cookie: str = "my-session", c
     return nginx.Site(service, exposure, ("10.0.0.1:80",), ("10.0.0.2:443",))
 
 
-def tree(folder: Path, text: str) -> list[Any]:
-    path = folder / "nginx.conf"
-    path.write_text(text)
-    parsed = crossplane.parse(str(path), single=True, comments=False)
-    assert parsed["status"] == "ok", parsed["errors"]
-    return [_directive(part) for part in parsed["config"][0]["parsed"]]
-
-
-def _directive(part: dict[str, Any]) -> tuple[Any, ...]:
-    return part["directive"], part["args"], [_directive(inner) for inner in part.get("block", [])]
-
-
-def renamed(part: Any, swaps: dict[str, str]) -> Any:
-    """The same tree with strings swapped: what another value must give, and nothing else."""
-    if isinstance(part, str):
-        for before, after in swaps.items():
-            part = part.replace(before, after)
-        return part
-    return type(part)(renamed(inner, swaps) for inner in part)
-
-
 def test_one_service_gives_exactly_these_gates(tmp_path: Path) -> None:
-    http = next(part[2] for part in tree(tmp_path, nginx.render(CONFIG, [site()]).text) if part[0] == "http")
+    http = next(part[2] for part in nginx_tree.tree(tmp_path, nginx.render(CONFIG, [site()]).text) if part[0] == "http")
     server = [part[2] for part in http if part[0] == "server"][-1]
-    assert ("server_name", ["api.old.example"], []) in server
+    assert ("server_name", ["api.old.example"], [], "") in server
     assert [part for part in server if part[0] == "if"] == [
-        ("if", ["-f", "/run/ferry/allow/api"], [("set", ["$ferry_allowed", "1"], [])]),
-        ("if", ["-f", "/run/ferry/split/api/$ferry_slot"], [("set", ["$migration_weight", "new"], [])]),
+        ("if", ["-f", "/run/ferry/allow/api"], [("set", ["$ferry_allowed", "1"], [], "")], ""),
+        ("if", ["-f", "/run/ferry/split/api/$ferry_slot"], [("set", ["$migration_weight", "new"], [], "")], ""),
     ]
     upstream = next(part[2] for part in http if part[:2] == ("upstream", ["new_cluster_backend_s0"]))
-    assert [part[1] for part in upstream if part[0] == "server"] == [
-        ["10.0.0.2:443", "max_fails=0", "max_conns=100"]
-    ] * 3
-    assert ("proxy_ssl_verify", ["on"], []) in http
+    assert [part[1] for part in upstream if part[0] == "server"] == [["10.0.0.2:443", "max_fails=0", "max_conns=100"]] * 3
+    assert ("proxy_ssl_verify", ["on"], [], "") in http
 
 
 def test_the_weight_and_the_order_of_services_are_not_in_the_text() -> None:
@@ -86,27 +60,6 @@ def test_two_services_of_one_host_or_a_path_out_of_the_folder_are_refused() -> N
         nginx.split_link("/run/ferry", "../api")
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    field=st.sampled_from(["name", "value", "cookie", "ca"]),
-    text=st.text(max_size=12) | st.text("abz09-._=@+/:;{}$\"'\\\n #~*", min_size=1, max_size=12),
-)
-def test_any_text_is_refused_or_is_only_itself(tmp_path: Path, field: str, text: str) -> None:
-    known = {"name": "kname", "value": "kvalue", "cookie": "kcookie", "ca": "kca"}
-    try:
-        rendered = nginx.render(CONFIG, [site(**{**known, field: text})])
-    except model.ModelError:
-        return
-    plain = nginx.render(CONFIG, [site(**known)])
-    swaps = (
-        {f"|{known['value']}|": f"|{text}|", f"s0|{known['value']}": f"s0|{text.lower()}"}
-        if field == "value"
-        else {known[field]: text.replace(".", r"\.") if field == "cookie" else text}
-    )
-    swaps[plain.generation] = rendered.generation
-    assert tree(tmp_path, rendered.text) == renamed(tree(tmp_path, plain.text), swaps)
-
-
 def test_a_newer_nginx_keeps_old_workers_connections_and_an_older_one_accepts_the_text(tmp_path: Path) -> None:
     newer = nginx.ProxyConfig("/run/ferry", "127.0.0.1:8080", "127.0.0.1:8081", (1, 27, 4), "/ca", "/ca/default.pem")
     assert "keepalive_min_timeout 75s;" in nginx.render(newer, []).text
@@ -119,7 +72,7 @@ def test_nginx_accepts_a_configuration_without_any_service(tmp_path: Path) -> No
 
 
 def test_bodies_of_requests_wait_in_the_scratch_folder_and_not_where_links_and_holds_are(tmp_path: Path) -> None:
-    http = next(part[2] for part in tree(tmp_path, nginx.render(CONFIG, [site()]).text) if part[0] == "http")
+    http = next(part[2] for part in nginx_tree.tree(tmp_path, nginx.render(CONFIG, [site()]).text) if part[0] == "http")
     places = {part[1][0] for part in http if part[0].endswith("_temp_path")}
     assert len(places) == 5
     assert {place.rpartition("/")[0] for place in places} == {"/var/cache/nginx"}

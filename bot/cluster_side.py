@@ -42,6 +42,7 @@ class ClusterSide:
         )
         self.records = cluster_port.Records(records.RecordBook(self._api, told.namespace, signer, self.keys), head=head)
         self.wishes = cluster_port.Wishes(wish.WishBook(self._api, told.namespace, cluster_port.edited))
+        self.documents = wish.DocumentBook(self._api, told.namespace)
         self.holds = cluster_port.Holds(holds.HoldBook(self._api, told.namespace), clock=clock, counts=counts)
         token = told.agent_token.get_secret_value()
         self.agents = proxies.Proxies(self._api, told.namespace, token, port=told.agent_port)

@@ -85,6 +85,7 @@ class App:
             cluster=self.cluster.port,
             records=self.cluster.records,
             wishes=self.cluster.wishes,
+            documents=self.cluster.documents,
             holds=self.cluster.holds,
             agents=self.cluster.agents,
             chat=self._slack.poster,

@@ -44,7 +44,7 @@ class Blockers:
         if blind:
             sentences.append(blind)
         sentences += fleet_trouble(fleet, view.name)
-        reported = adopting.only_reported(fleet, view, self._world.clock)
+        reported = adopting.only_reported(fleet, view, self._world.clock, cluster=self._world.cluster.view())
         causes = {alert.cause for alert in alerts}
         still = tuple(hold.id for hold in (*view.holds, *reported) if hold.cause and hold.cause in causes)
         return Against(tuple(_plain(one) for one in sentences), reported, still, fleets.highest_generation(fleet, view.name))
@@ -65,6 +65,8 @@ def cluster_trouble(view: views.ClusterView, one: views.ServiceView) -> list[str
     sentences = list(view.whole)
     if not view.synced and not sentences:
         sentences.append("the cluster has not been read completely")
+    if one.refused and not view.whole:
+        sentences.append(one.refused)
     if one.wished is not None and not one.wished.enabled:
         sentences.append(f"migration.yaml says enabled: false for {one.name}; set enabled: true first")
     return sentences

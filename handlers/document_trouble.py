@@ -13,8 +13,9 @@ _log = structlog.get_logger("ferry.document")
 class DocumentTrouble:
     """`look` at every view in turn; what is to be said then, `say` says, in its own time."""
 
-    def __init__(self, world: outside.Outside) -> None:
+    def __init__(self, world: outside.Outside, limits: outside.Limits) -> None:
         self._world = world
+        self._limits = limits
         self._known = ""
         self._whole_version = ""
 
@@ -32,14 +33,15 @@ class DocumentTrouble:
         if not await speaking.first(self._world, f"document/{key}"):
             return
         if self._known:
-            await self._broken(self._known)
+            await self._broken(view)
         else:
             _log.info("migration.yaml is whole again", was=before)
             await speaking.spoken(self._world.chat.alert(self._whole(before, key)))
 
-    async def _broken(self, trouble: str) -> None:
-        meant = "What is lower in it is obeyed; what it does not name goes to 100% old. Nothing is raised before it is corrected."
-        sentence = f"{trouble.rstrip('.')}. {meant}"
+    async def _broken(self, view: views.ClusterView) -> None:
+        trouble = view.document_trouble
+        wrote = f" It was last written by {view.document.writer}." if view.document.writer else ""
+        sentence = f"{trouble.rstrip('.')}.{wrote} {self._meaning(view)}"
         event = effects.AuditEvent(
             kind=effects.EventKind.REFUSED,
             who=decision.FERRY,
@@ -50,6 +52,18 @@ class DocumentTrouble:
         )
         await speaking.spoken(self._world.audit.record(event))
         await speaking.spoken(self._world.chat.page(model.ALL_SERVICES, sentence))
+
+    def _meaning(self, view: views.ClusterView) -> str:
+        back = f"If nobody corrects it in {self._limits.put_back:g} s, Ferry puts it back as it was last whole."
+        if view.document.controller:
+            back = f"{view.document.controller} keeps it: correct it where that takes it from."
+        match view.document_state:
+            case views.DocumentState.ENTRIES:
+                return f"No other service is concerned; what is lower in it is obeyed. {back}"
+            case views.DocumentState.MISSING:
+                return f"Everything but finished services goes to 100% old. Nothing is raised before it is there again. {back}"
+            case _:
+                return f"What it said last counts, and what is lower in it. Nothing is raised before it is corrected. {back}"
 
     def _whole(self, before: str, key: str) -> messages.Alert:
         """A card that calls nobody is what ends an alert."""

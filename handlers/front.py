@@ -91,6 +91,7 @@ class Front:
             dispatcher=self._dispatcher,
             exposures=exposures,
             ears=listening.Listening(world, memory=memory, asked=asked, feed=self._feed),
+            lane=self._lane,
             work=work,
         )
 

@@ -11,14 +11,28 @@ from datetime import timedelta
 
 import structlog
 
-from handlers import dispatch, document_trouble, exposed, hold, listening, loading, messages, outside, remembered, speaking, tasks
+from handlers import (
+    dispatch,
+    document_trouble,
+    exposed,
+    hold,
+    listening,
+    loading,
+    messages,
+    outside,
+    remembered,
+    restoring,
+    speaking,
+    tasks,
+)
 from handlers.rules import approvals, decision, migration
-from k8s import model, views
+from k8s import hold_document, model, views
 
 _log = structlog.get_logger("ferry.guard")
 _SWEPT = 25  # services whose stored operation is looked at in one tick
 _TOLD_AGAIN = timedelta(minutes=10)  # after a start, cards of what was decided since are shown once more
 _OURS = frozenset({"alertmanager", decision.FERRY})  # who signs holds that Ferry places by itself
+_LATCH = "latch-"
 _LONGEST_PAUSE = 30.0  # seconds between two tries of what does not succeed
 
 
@@ -42,6 +56,7 @@ class Guard:
         dispatcher: dispatch.Dispatcher,
         exposures: exposed.FirstExposures,
         ears: listening.Listening,
+        lane: hold.HoldLane,
         work: tasks.Tasks,
     ) -> None:
         self._world = world
@@ -52,9 +67,11 @@ class Guard:
         self._exposures = exposures
         self._listening = ears
         self._tasks = work
-        self._document = document_trouble.DocumentTrouble(world)
+        self._document = document_trouble.DocumentTrouble(world, limits)
+        self._restoring = restoring.Restoring(world, limits, lane=lane, work=work)
         self._fed: dict[str, _Fed] = {}
         self._holds: dict[str, frozenset[str]] = {}
+        self._announced: set[str] = set()
         self._stalled: dict[str, tuple[int, float]] = {}  # by operation: revision, since when
         self._next = 0
         self._listened = -limits.listen
@@ -105,6 +122,7 @@ class Guard:
             return
         if self._document.look(view) and not self._tasks.runs("document"):
             self._tasks.start(self._document.say(view), key="document")
+        self._restoring.look(view)
         for name, one in view.services.items():
             message = self._due(one)
             if message is not None:
@@ -138,11 +156,16 @@ class Guard:
     def _announce(self, holds: Sequence[model.Hold]) -> None:
         """Orders that did not come through Ferry: everybody shall know. Those that did are told where they were given."""
         for one in holds:
-            if one.by in _OURS or one.by.startswith("slack:"):
+            if one.by in _OURS or one.by.startswith("slack:") or one.key in self._announced:
                 continue
+            self._announced.add(one.key)  # what is held for all is seen at every service
             what = "All services are" if one.service == model.ALL_SERVICES else f"{one.service} is"
-            reason = f" ({one.reason})" if one.reason else ""
-            sentence = f"{what} held at 100% old: hold {one.id} was placed without Ferry{reason}. {hold.NOTHING_FORWARD}"
+            if _by_a_proxy(one):
+                sentence = f"{what} held at 100% old by the proxies themselves ({one.by}): {one.reason.rstrip('.') or one.id}."
+            else:
+                reason = f" ({one.reason})" if one.reason else ""
+                sentence = f"{what} held at 100% old: hold {one.id} was placed without Ferry{reason}."
+            sentence = f"{sentence} {hold.NOTHING_FORWARD}"
             self._tasks.start(speaking.page(self._world, one.service, sentence, once=one.key, held=True))
 
     def _feed(self, message: messages.Message, one: views.ServiceView) -> None:
@@ -195,3 +218,9 @@ class Guard:
         """Of operations that are still open; the others need no memory."""
         still = {one.id for one in self._memory.all_open().values()} - {operation.id}
         return {one: seen for one, seen in self._stalled.items() if one in still}
+
+
+def _by_a_proxy(one: model.Hold) -> bool:
+    """An agent placed it by itself: a latch, or because of a document that nobody could read."""
+    own = one.id.startswith((_LATCH, hold_document.DOCUMENT_PREFIX))
+    return one.by.startswith("agent/") or (own and bool(one.by))

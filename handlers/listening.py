@@ -23,9 +23,12 @@ class Listening:
             return
         self._tell_restored(fleet, view)
         anew = self._held_anew(fleet, view)
+        reported: dict[str, model.Hold] = {}  # by key: what is held for all is reported by every service
+        for one in view.services.values():
+            found = adopting.only_reported(fleet, one, self._world.clock, cluster=view)
+            reported |= {hold.key: hold for hold in (*found, *anew.get(one.name, ()))}
+        await adopting.adopt(self._world, tuple(reported.values()))
         for name, one in view.services.items():
-            found = adopting.only_reported(fleet, one, self._world.clock)
-            await adopting.adopt(self._world, (*found, *anew.get(name, ())))
             lowest = lowest_wish(fleet, one)
             if lowest is not None and self._memory.open(name) is None:
                 self._feed(
@@ -37,7 +40,7 @@ class Listening:
         found = {
             (name, one.generation, hold.id): hold
             for name, one in view.services.items()
-            for hold in adopting.only_reported(fleet, one, self._world.clock, ended=True)
+            for hold in adopting.only_reported(fleet, one, self._world.clock, cluster=view, ended=True)
         }
         still: dict[str, tuple[model.Hold, ...]] = {}
         for key, one in found.items():

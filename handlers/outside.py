@@ -15,6 +15,7 @@ class Outside:
     cluster: ports.Cluster
     records: ports.Records
     wishes: ports.Wishes
+    documents: ports.Documents
     holds: ports.Holds
     agents: ports.Agents
     chat: ports.Chat
@@ -28,7 +29,9 @@ class Limits:
 
     `verify`: how long share, errors and latency are watched. `ask`: between two questions to the proxies. `tick`: between
     two rounds of the guard. `order`: what a hold may take until it is answered. `listen`: between two times that the proxies
-    are asked what they hold on their own.
+    are asked what they hold on their own. `put_back`: what a broken document may stand before the last whole one is put back;
+    `severe`: before it means 100% old; `again`: how long after it was put back the same trouble is severe at once. `keep`:
+    between two times that a whole document is kept.
     """
 
     converge: float = 30.0
@@ -38,3 +41,7 @@ class Limits:
     tick: float = 1.0
     order: float = 2.0
     listen: float = 5.0
+    put_back: float = 10.0
+    severe: float = 30.0
+    again: float = 300.0
+    keep: float = 5.0

@@ -78,6 +78,19 @@ class Wishes(Protocol):
         """Write the weight into `migration.yaml` over `expected`, comments kept. Raises errors.Conflict if a person edited it."""
 
 
+class Documents(Protocol):
+    """`migration.yaml` as a whole. Raises errors.ClusterError; Conflict: somebody wrote it in between."""
+
+    async def put(self, text: str, *, over: str, told: str, refused: str = "") -> None:
+        """In place of the version `over` (empty: it is missing). `told`: noted beside it; `refused`: kept for its writer."""
+
+    async def last_whole(self) -> views.Document:
+        """The last whole text that was kept; empty where there is none."""
+
+    async def keep(self, document: views.Document) -> None:
+        """For the time after a restart, unless a later one is kept."""
+
+
 class Holds(Protocol):
     async def place(self, hold: model.Hold) -> None:
         """One merge patch; reads nothing first. The same id twice is once."""

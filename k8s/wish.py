@@ -1,17 +1,20 @@
 """The wish in the cluster: `migration.yaml` in `migration-config`, read as text and edited by compare-and-set."""
 
+import contextlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from k8s import client, errors, views
+from k8s import client, errors, protocol, views
 
 CONFIG_MAP = "migration-config"
 LAST_WHOLE = "migration-config-last-whole"
 DOCUMENT = "migration.yaml"
-PUT_BACK = "ferry/put-back"  # annotation: when the bot put the document back last
-MANAGER = "ferry-bot"
+REFUSED = "refused.yaml"  # in LAST_WHOLE: the text that was put back last, for whoever wrote it
+PUT_BACK = "ferry.migration/put-back"  # annotation: when the bot put the document back last, and for which services
+_OF_VERSION = "ferry.migration/of-version"
+_MOST_BYTES = 1_000_000  # of a ConfigMap
 _CONTROLLERS = re.compile(r"argo-?cd|flux|kustomize-controller|helm", re.IGNORECASE)
 _TRIES = 6
 
@@ -52,7 +55,7 @@ def _writer(metadata: Mapping[str, Any]) -> str:
 def _controller(metadata: Mapping[str, Any]) -> str:
     """A controller that keeps the ConfigMap as something outside the cluster says; a person's kubectl is none."""
     names = sorted(str(one.get("manager") or "") for one in _managers(metadata))
-    return next((name for name in names if _CONTROLLERS.search(name)), "")
+    return next((name for name in names if _CONTROLLERS.match(name)), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,3 +108,78 @@ class WishBook:
             return self._edit(text, service, weight, weight) == text
         except ValueError:
             return False
+
+
+class DocumentBook:
+    """The whole document: put back over a broken one by compare-and-set, and its last whole text kept beside it."""
+
+    def __init__(self, api: client.ClusterClient, namespace: str) -> None:
+        self._api = api
+        self._namespace = namespace
+
+    async def put(self, text: str, *, over: str, told: str, refused: str = "") -> None:
+        """In place of the document of version `over` (empty: of one that is missing). `told`: for the annotation. `refused`: the
+        text it replaces, which is kept. Raises errors.Conflict when somebody was there first.
+        """
+        if refused:
+            await self._keep_refused(refused)
+        metadata: dict[str, Any] = {"annotations": {PUT_BACK: told}}
+        if over:
+            change = {"metadata": {"resourceVersion": over, **metadata}, "data": {DOCUMENT: text}}
+            await self._api.patch(client.CONFIG_MAPS, self._namespace, CONFIG_MAP, change)
+            return
+        try:
+            found = await self._api.get(client.CONFIG_MAPS, self._namespace, CONFIG_MAP)
+        except errors.Missing:
+            await self._make(CONFIG_MAP, {DOCUMENT: text}, metadata)
+            return
+        if isinstance((found.get("data") or {}).get(DOCUMENT), str):
+            raise errors.Conflict(f"{DOCUMENT} was written in between and is left as it is")
+        metadata["resourceVersion"] = found["metadata"]["resourceVersion"]
+        await self._api.patch(client.CONFIG_MAPS, self._namespace, CONFIG_MAP, {"metadata": metadata, "data": {DOCUMENT: text}})
+
+    async def last_whole(self) -> views.Document:
+        """The last whole text that was kept and its version; empty where there is none. Raises errors.ClusterError."""
+        try:
+            found = await self._api.get(client.CONFIG_MAPS, self._namespace, LAST_WHOLE)
+        except errors.Missing:
+            return views.Document()
+        text = (found.get("data") or {}).get(DOCUMENT)
+        return views.Document(text if isinstance(text, str) else "", version=_of_version(found))
+
+    async def keep(self, document: views.Document) -> None:
+        """A whole document, unless a later one is kept. Raises errors.ClusterError; Conflict: another replica was first."""
+        metadata: dict[str, Any] = {"annotations": {_OF_VERSION: document.version}}
+        data: dict[str, Any] = {DOCUMENT: document.text}
+        try:
+            found = await self._api.get(client.CONFIG_MAPS, self._namespace, LAST_WHOLE)
+        except errors.Missing:
+            await self._make(LAST_WHOLE, data, metadata)
+            return
+        kept = found.get("data") or {}
+        known, mine = protocol.version_number(_of_version(found)), protocol.version_number(document.version)
+        if kept.get(DOCUMENT) == document.text or (known is not None and mine is not None and known > mine):
+            return
+        if _size(document.text) + _size(str(kept.get(REFUSED) or "")) > _MOST_BYTES:
+            data[REFUSED] = None
+        metadata["resourceVersion"] = found["metadata"]["resourceVersion"]
+        await self._api.patch(client.CONFIG_MAPS, self._namespace, LAST_WHOLE, {"metadata": metadata, "data": data})
+
+    async def _keep_refused(self, text: str) -> None:
+        """Where there is room: it is a courtesy, and the broken document is put back without it too."""
+        with contextlib.suppress(errors.ClusterError):
+            last = await self.last_whole()
+            if last.text and _size(last.text) + _size(text) <= _MOST_BYTES:
+                await self._api.patch(client.CONFIG_MAPS, self._namespace, LAST_WHOLE, {"data": {REFUSED: text}})
+
+    async def _make(self, name: str, data: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:
+        whole = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, **metadata}, "data": data}
+        await self._api.create(client.CONFIG_MAPS, self._namespace, whole)
+
+
+def _of_version(item: Mapping[str, Any]) -> str:
+    return str(((item.get("metadata") or {}).get("annotations") or {}).get(_OF_VERSION) or "")
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "replace"))

@@ -1,7 +1,6 @@
 """Holds and hand edits: whatever takes traffic back wins over everything else, and stays."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
 
@@ -152,7 +151,8 @@ async def test_a_hold_that_only_agents_have_is_adopted_with_its_words_and_its_ca
     answer = await world.release()
     assert answer.refusal is not None
     assert (answer.refusal.reason, "alert-1" in answer.sentence) == (Reason.CAUSE_FIRES, True)
-    await world.until(lambda: world.cluster.service("shop").holds == (replace(lost, service="shop"),))
+    await world.until(lambda: world.cluster.service("shop").holds == (lost,))
+    assert list(await world.keys()) == ["hold.all.alert-1"]
 
 
 async def test_releasing_needs_four_eyes_and_leaves_the_weight_at_0(world: World) -> None:
@@ -195,7 +195,7 @@ async def test_a_key_that_proxies_have_yet_to_see_removed_is_not_written_again(w
     world.agents.behind.update(world.agents.pods)
     fleet = await world.agents.fleet()
     assert [report.services["shop"].holds for report in fleet.reports] == [(hold.id,)] * 2
-    assert adopting.only_reported(fleet, one, clock) == ()
+    assert adopting.only_reported(fleet, one, clock, cluster=world.cluster.view()) == ()
     ears = listening.Listening(world.outside, memory=remembered.Remembered(), asked=fleets.Fleets(world.agents), feed=unheard)
     await ears.listen()
     assert hold.id not in str(await world.keys())

@@ -29,7 +29,9 @@ from tests.handlers import cluster_ports, ports_in_memory
 NAMESPACE = "default"
 ANN = messages.Person("slack:T0/ANN", "Ann", approver=True)
 BOB = messages.Person("slack:T0/BOB", "Bob", approver=True)
-LIMITS = outside.Limits(converge=5.0, hold=5.0, verify=0.05, ask=0.01, tick=0.05, listen=0.05)
+LIMITS = outside.Limits(
+    converge=5.0, hold=5.0, verify=0.05, ask=0.01, tick=0.05, listen=0.05, put_back=60.0, severe=120.0, keep=0.05
+)
 NAMES = ("cart", "shop")
 
 
@@ -85,6 +87,7 @@ class World:
             cluster=self.cluster,
             records=self.records,
             wishes=self.wishes,
+            documents=wish.DocumentBook(api, NAMESPACE),
             holds=cluster_ports.Holds(holds.HoldBook(api, NAMESPACE)),
             agents=self.agents,
             chat=self.chat,

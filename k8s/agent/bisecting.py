@@ -1,7 +1,8 @@
 """Which services' change is refused, found by halves: one service that nginx refuses must not keep back all the others.
 
-What is accepted together with everything accepted so far is taken; a part that is refused is halved until one service is left.
-Two that only do not go together are found as well: the later one, by name, is the one that is left out.
+It begins at something that is accepted (what was served before, or else everything to old) and brings the services from there
+to what is wanted, all at once where that is accepted, and else one half after the other, down to single services. Two that only
+do not go together are found as well: the later one is left as it was.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -33,43 +34,37 @@ class Bisection:
         self, wanted: Mapping[str, nginx.Site], *, instead: Mapping[str, Sequence[nginx.Site]], refuses: Refuses
     ) -> None:
         self._wanted = wanted
-        self._instead = instead
+        self._before = {name: some[0] for name, some in instead.items() if some}
+        self._plainest = {name: some[-1] for name, some in instead.items() if some}
         self._refuses = refuses
         self._tests = 0
-        self._culprits: dict[str, str] = {}
 
     async def run(self, suspects: Sequence[str]) -> Verdict:
-        """`suspects` are tried by halves first; all the others too only where what remains is refused without them as well."""
-        suspected, given = sorted(suspects), sorted(self._wanted)
-        for some in (suspected, given) if suspected != given else (given,):
-            standing = {name: site for name, site in self._wanted.items() if name not in some}
-            if not (complaint := await self._complaint(standing)):
-                await self._add(standing, some, at=0)
-                break
-        else:
-            return Verdict({}, {}, complaint)
-        return Verdict(standing, self._culprits)
+        """`suspects` are blamed first; the others too where what remains is refused without the suspects' change."""
+        standing = {name: site for name, site in self._wanted.items() if name not in suspects}
+        standing |= {name: self._before[name] for name in suspects if name in self._before}
+        complaint = await self._complaint(standing)
+        if complaint:
+            standing, suspects = {}, list(self._wanted)
+            if complaint := await self._complaint(standing):
+                return Verdict({}, {}, complaint)
+            await self._bring(standing, sorted(self._plainest), self._plainest)
+            await self._bring(standing, sorted(self._before), self._before)
+        return Verdict(standing, await self._bring(standing, sorted(suspects), self._wanted))
 
-    async def _add(self, standing: dict[str, nginx.Site], names: Sequence[str], *, at: int) -> None:
-        """Puts those of `names` into `standing` that are accepted with it. `at`: 0, as wanted; n, by their n-th other site."""
-        sites = {name: site for name in names if (site := self._site(name, at)) is not None}
-        if not sites:
-            return
-        complaint = await self._complaint({**standing, **sites})
-        if not complaint:
+    async def _bring(self, standing: dict[str, nginx.Site], names: Sequence[str], to: Mapping[str, nginx.Site]) -> dict[str, str]:
+        """Replaces in `standing` what is accepted there. Returns the complaint about each that is not."""
+        if all(standing.get(name) == to[name] for name in names):
+            return {}
+        sites = {name: to[name] for name in names}
+        if not (complaint := await self._complaint({**standing, **sites})):
             standing.update(sites)
-        elif len(sites) == 1:
-            (name,) = sites
-            self._culprits.setdefault(name, complaint)
-            await self._add(standing, [name], at=at + 1)
-        else:
-            ordered = list(sites)
-            await self._add(standing, ordered[: len(ordered) // 2], at=at)
-            await self._add(standing, ordered[len(ordered) // 2 :], at=at)
-
-    def _site(self, name: str, at: int) -> nginx.Site | None:
-        choice = [self._wanted[name], *self._instead.get(name, ())]
-        return choice[at] if at < len(choice) else None
+            return {}
+        if len(names) == 1:
+            return {names[0]: complaint}
+        half = len(names) // 2
+        first = await self._bring(standing, names[:half], to)
+        return first | await self._bring(standing, names[half:], to)
 
     async def _complaint(self, sites: Mapping[str, nginx.Site]) -> str:
         self._tests += 1

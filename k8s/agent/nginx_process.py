@@ -150,8 +150,7 @@ class NginxProcess:
                 lines = log.read().decode(errors="replace").splitlines()
         except OSError:
             return []
-        reasons = [line.partition(EMERGENCY)[2].partition(": ")[2] for line in lines if EMERGENCY in line]
-        return ["".join(character for character in one if character.isprintable())[:LONGEST] for one in reasons]
+        return [_reason(line) for line in lines if EMERGENCY in line]
 
     async def _test(self, config: Path) -> str:
         """Empty when nginx accepts the file, else its complaint in one line."""
@@ -168,7 +167,14 @@ class NginxProcess:
         if process.returncode == 0:
             return ""
         lines = [line for line in output.decode(errors="replace").splitlines() if line.strip()]
-        return lines[0] if lines else f"nginx -t ended with {process.returncode}"
+        serious = [line for line in lines if EMERGENCY in line] or lines  # warnings may stand before it
+        return _reason(serious[0]) if serious else f"nginx -t ended with {process.returncode}"
+
+
+def _reason(line: str) -> str:
+    """What nginx says, without its clock and numbers of processes."""
+    said = line.partition(EMERGENCY)[2].partition(": ")[2] or line
+    return "".join(character for character in said if character.isprintable())[:LONGEST]
 
 
 def not_written(error: OSError) -> str:

@@ -22,10 +22,13 @@ class _Refused:
 
 
 class Refusals:
-    """`found` tells it a verdict; `stand_in` gives every round's sites with the refused ones replaced."""
+    """Every round: `stand_in` gives the sites with the refused ones replaced, `found` tells it a verdict if there is one, and
+    `served` that nginx serves what came of it.
+    """
 
     def __init__(self) -> None:
         self._refused: dict[str, _Refused] = {}
+        self._in_question: set[str] = set()
 
     @property
     def sentences(self) -> tuple[str, ...]:
@@ -33,13 +36,13 @@ class Refusals:
 
     def stand_in(self, wanted: Mapping[str, nginx.Site], known: planning.Known) -> dict[str, nginx.Site]:
         """`wanted`, but what is known to be refused is replaced, with addresses as they are known now."""
-        for name, one in list(self._refused.items()):
+        sites = dict(wanted)
+        self._in_question = set()
+        for name, one in self._refused.items():
             one.rounds -= 1
             if name not in wanted or _unlike(wanted[name], one.wanted) or one.rounds < 0:
-                del self._refused[name]
-        sites = dict(wanted)
-        for name, one in self._refused.items():
-            if one.instead is None:
+                self._in_question.add(name)
+            elif one.instead is None:
                 del sites[name]
             else:
                 sites[name] = at_known_addresses(one.instead, known)
@@ -48,6 +51,13 @@ class Refusals:
     def found(self, verdict: bisecting.Verdict, wanted: Mapping[str, nginx.Site]) -> None:
         for name, complaint in verdict.culprits.items():
             self._refused[name] = _Refused(wanted[name], complaint, verdict.sites.get(name))
+            self._in_question.discard(name)
+
+    def served(self) -> None:
+        """What was in question and not refused again is refused no more."""
+        for name in self._in_question:
+            del self._refused[name]
+        self._in_question = set()
 
 
 def instead_of(wanted: nginx.Site, applied: nginx.Site | None, known: planning.Known) -> tuple[nginx.Site, ...]:

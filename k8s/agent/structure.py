@@ -42,7 +42,7 @@ class Structure:
         resolver.remember(self._found.addresses)
         self._applied = _applied_before(self._found, resolver.known)
         self._refusals = refusals.Refusals()
-        self._accepted = self._left = ""  # generations: one that `nginx -t` accepted; the last one nginx was brought to
+        self._left = ""  # the last generation nginx was brought to
         self._renew = False
         self._planned: tuple[str, ...] = ()
         self._awaited: tuple[str, ...] = ()
@@ -117,6 +117,7 @@ class Structure:
         if sites is None or not await self._apply(sites):
             return False
         self._applied, self._not_applied = sites, ""
+        self._refusals.served()
         self._awaited = plan.unreachable
         self._waits = max(0, self._waits - 1) if self._unanswered(plan) else 0
         reachable = {name for name, site in sites.items() if planning.answered(site)}
@@ -149,7 +150,7 @@ class Structure:
         known = self._resolver.known
         sites = self._refusals.stand_in(wanted, known)
         try:
-            if not await self._complaint(sites):
+            if self._is_served(sites) or not await self._complaint(sites):
                 return sites
             changed = [name for name, site in sites.items() if self._applied.get(name) != site]
             instead = {name: refusals.instead_of(site, self._applied.get(name), known) for name, site in sites.items()}
@@ -165,18 +166,20 @@ class Structure:
         self._refusals.found(verdict, sites)
         return verdict.sites
 
+    def _is_served(self, sites: Mapping[str, nginx.Site]) -> bool:
+        """Whether nginx was brought to just this: it has read it, and what it names (a CA file) may be gone since then."""
+        try:
+            return nginx.render(self._config, list(sites.values())).generation == self._left
+        except model.ModelError:
+            return False
+
     async def _complaint(self, sites: Mapping[str, nginx.Site]) -> str:
         """Why these sites cannot be one configuration; empty when nginx accepts them. Raises OSError."""
         try:
             rendered = nginx.render(self._config, list(sites.values()))
         except model.ModelError as error:
             return str(error)
-        if rendered.generation in {self._accepted, self._left}:
-            return ""
-        if complaint := await self._process.complaint(rendered.text):
-            return complaint
-        self._accepted = rendered.generation
-        return ""
+        return await self._process.complaint(rendered.text)
 
     async def _apply(self, sites: Mapping[str, nginx.Site]) -> bool:
         rendered = nginx.render(self._config, list(sites.values()))
@@ -192,7 +195,6 @@ class Structure:
         self.reloads += outcome.reloaded
         self._not_applied = outcome.trouble
         if outcome.trouble:
-            self._accepted = ""
             self.failures.update([NO_SERVICE] if outcome.refused else [])
             return False
         if repaired:

@@ -1,0 +1,76 @@
+"""migration.yaml is lost or ruined and nobody puts it back: agents send everything to old by themselves."""
+
+from pathlib import Path
+
+from k8s import client
+from tests.faults.faulty_proxy import FaultyProxy, faulty
+from tests.integration.one_proxy import NAMESPACE
+
+PATIENCE = {"FERRY_DOCUMENT_PATIENCE": "1"}
+
+
+def holds_of(report: dict[str, object]) -> list[str]:
+    services: dict[str, dict[str, list[str]]] = report["services"]  # type: ignore[assignment] # the report is JSON
+    return services["api"]["holds"]
+
+
+async def test_an_unreadable_document_holds_everything_after_its_patience_and_stays_held_when_it_is_whole_again(
+    tmp_path: Path,
+) -> None:
+    async with faulty(tmp_path) as proxy:
+        await proxy.agent_restarted(**PATIENCE)
+        await proxy.raised(100, expected=0)
+        await proxy.apply("services: [oh no\n")
+        await proxy.eventually(lambda report: any(one.startswith("document-") for one in holds_of(report)))
+        (hold,) = holds_of(await proxy.report())
+        assert await proxy.served(50) == 0
+        report = await proxy.report()
+        assert report["services"]["api"]["pushed"][0]["by"] == report["pod"]
+        await proxy.wish(100)
+        await proxy.eventually(lambda report: any("can be read again" in one and hold in one for one in report["trouble"]))
+        assert (await proxy.served(50), holds_of(await proxy.report())) == (0, [hold])
+        await proxy.wish(0)
+        await proxy.raised(100, expected=1, clears=(hold,))
+        await proxy.eventually(lambda report: report["trouble"] == [])
+        assert await proxy.served(20) == 20
+
+
+async def test_a_deleted_document_holds_every_time_it_is_deleted(tmp_path: Path) -> None:
+    async with faulty(tmp_path) as proxy:
+        await proxy.agent_restarted(**PATIENCE)
+        await proxy.raised(100, expected=0)
+        released: tuple[str, ...] = ()
+        for generation in (1, 2):
+            await proxy.api.delete(client.CONFIG_MAPS, NAMESPACE, "migration-config")
+            await proxy.eventually(lambda report: any(one.startswith("document-") for one in holds_of(report)))
+            (hold,) = holds_of(await proxy.report())
+            assert hold not in released
+            assert await proxy.served(20) == 0
+            released = (*released, hold)
+            await proxy.wish(0)
+            await proxy.raised(100, expected=generation, clears=(hold,))
+
+
+async def test_while_the_api_is_away_the_document_is_not_at_fault(tmp_path: Path) -> None:
+    async with faulty(tmp_path) as proxy:
+        await proxy.agent_restarted(**PATIENCE)
+        await proxy.raised(100, expected=0)
+        await proxy.cluster.stop()
+        await proxy.eventually(lambda report: any("cannot be watched" in one for one in report["trouble"]))
+        for _ in range(30):
+            assert await proxy.served(10) == 10
+            assert holds_of(await proxy.report()) == []
+        await proxy.cluster.start()
+
+
+async def test_a_fresh_installation_has_nothing_to_hold(tmp_path: Path) -> None:
+    proxy = FaultyProxy(tmp_path)
+    try:
+        await proxy.start_world()
+        await proxy.start_agent(FERRY_DOCUMENT_PATIENCE="0")
+        await proxy.begin()
+        await proxy.wish(0)
+        await proxy.raised(100, expected=0)
+        assert await proxy.served(20) == 20
+    finally:
+        await proxy.stop()

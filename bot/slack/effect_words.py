@@ -5,27 +5,13 @@ Rules are written as they are typed (`header X-Canary=yes`), so that what is sho
 
 from dataclasses import fields
 
-from bot.slack import escaping
+from bot.slack import escaping, strategy_text
 from bot.slack.words import Live, Words
 from handlers.rules import migration, planning
 from k8s import model
 
 LONG = 253  # a whole host name
 SHORT = 70  # what a dialog of 300 characters has room for
-
-
-def rule(exposure: model.Exposure) -> str:
-    """`X-Canary=yes,on`, `10.2.0.0/16,…`, `cookie:uid=alice`; empty for strategy weight."""
-    match exposure.strategy:
-        case model.Strategy.HEADER if exposure.header:
-            return f"{exposure.header.name}={','.join(exposure.header.values)}"
-        case model.Strategy.IP:
-            return ",".join(exposure.cidrs)
-        case model.Strategy.USER if exposure.user:
-            named = f"={','.join(exposure.user.ids)}" if exposure.user.ids else ""
-            return f"{exposure.user.source}{named}"
-        case _:
-            return ""
 
 
 def effect(plan: migration.Plan, words: Words) -> Live:
@@ -43,12 +29,20 @@ def change(plan: migration.Plan, words: Words) -> Live:
     if plan.kind is migration.Kind.RELEASE:
         return words.live("change.release", after=plan.after.weight)
     lines = [words.live("change.shift", before=plan.from_weight, after=plan.after.weight)]
-    strategies = {_strategy(one) for one in (plan.before, plan.after) if one is not None}
-    if len(strategies) > 1 or plan.after.strategy is not model.Strategy.WEIGHT:
-        lines.append(words.live("change.rule", rule=_strategy(plan.after)))
-        if plan.before is not None and len(strategies) > 1:
-            lines.append(words.live("change.rule_before", rule=_strategy(plan.before)))
+    moved = _other_strategy(plan)
+    if moved or plan.after.strategy is not model.Strategy.WEIGHT:
+        lines.append(words.live("change.rule", rule=_which(plan.after, words)))
+        if moved and plan.before is not None:
+            lines.append(words.live("change.rule_before", rule=_which(plan.before, words)))
     return Live("\n".join(lines))
+
+
+def briefly(plan: migration.Plan) -> str:
+    """For titles: `5% → 25%`, and `10% (weight) → 10% (ip)` where the strategy, or its rule, becomes another."""
+    before, after = f"{plan.from_weight}%", f"{plan.after.weight}%"
+    if plan.before is not None and _other_strategy(plan):
+        return f"{before} ({plan.before.strategy}) → {after} ({plan.after.strategy})"
+    return f"{before} → {after}" + ("" if plan.after.strategy is model.Strategy.WEIGHT else f" ({plan.after.strategy})")
 
 
 def also_changes(plan: migration.Plan) -> tuple[str, ...]:
@@ -66,9 +60,8 @@ def shift_command(plan: migration.Plan, reason: str) -> str:
     """`/migrate shift shop 25% strategy header X-Canary=yes reason`; for a release `/migrate safe-mode off shop reason`."""
     if plan.kind is migration.Kind.RELEASE:
         return f"/migrate safe-mode off {plan.service} {reason}"
-    same = plan.before is not None and _strategy(plan.before) == _strategy(plan.after)
-    implied = same or (plan.before is None and plan.after.strategy is model.Strategy.WEIGHT)
-    strategy = "" if implied else f" strategy {_strategy(plan.after)}"
+    every = plan.after.strategy is model.Strategy.WEIGHT and not _other_strategy(plan)
+    strategy = "" if every else f" strategy {_strategy(plan.after)}"  # said in full: migration.yaml may name another one
     return f"/migrate shift {plan.service} {plan.after.weight}%{strategy} {reason}"
 
 
@@ -87,7 +80,16 @@ def weight_left(operation: migration.Operation) -> int:
 
 
 def _strategy(exposure: model.Exposure) -> str:
-    return f"{exposure.strategy} {rule(exposure)}".strip()
+    return f"{exposure.strategy} {strategy_text.rule_of(exposure)}".strip()
+
+
+def _other_strategy(plan: migration.Plan) -> bool:
+    return plan.before is not None and _strategy(plan.before) != _strategy(plan.after)
+
+
+def _which(exposure: model.Exposure, words: Words) -> str:
+    """Of which requests the percentage is a share; every request where no rule selects some."""
+    return words.plain("change.every") if exposure.strategy is model.Strategy.WEIGHT else _strategy(exposure)
 
 
 def _effect_key(plan: migration.Plan) -> str:
@@ -107,5 +109,5 @@ def _effect_facts(plan: migration.Plan, longest_host: int, longest_rule: int) ->
         "weight": after.weight,
         "old_host": escaping.truncate(after.old_host, longest_host),
         "new_host": escaping.truncate(after.new_host, longest_host),
-        "rule": escaping.truncate(rule(after), longest_rule),
+        "rule": escaping.truncate(strategy_text.rule_of(after), longest_rule),
     }

@@ -46,7 +46,7 @@ def title(operation: migration.Operation, words: Words) -> str:
     plan = operation.plan
     if plan.kind is migration.Kind.RELEASE:
         return words.plain("operation.title.release", status=status(operation, words), service=plan.service)
-    facts = {"service": plan.service, "before": plan.from_weight, "after": plan.after.weight}
+    facts = {"service": plan.service, "change": effect_words.briefly(plan)}
     return words.plain("operation.title.shift", status=status(operation, words), **facts)
 
 

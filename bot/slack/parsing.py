@@ -6,13 +6,12 @@ All of that is undone first. Nothing here knows which services exist or who may 
 
 import difflib
 import html
-import ipaddress
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from bot.slack import escaping
+from bot.slack import escaping, strategy_text
 from k8s import model
 
 TRY_SHIFT = "/migrate shift api-name01 25% reason"
@@ -24,6 +23,7 @@ LEADING_MENTIONS = re.compile(r"\s*(?:<@[A-Z0-9]+(?:\|[^<>|]*)?>[\s,:]*)+")
 SMART = str.maketrans({"“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "‘": "'", "’": "'", "％": "%", "—": "-", "–": "-"})
 SPLIT_PERCENT = re.compile(r"(?<=\d)\s+%")
 PERCENT = re.compile(r"([0-9]{1,3})%?")
+WITH_SIGN = re.compile(r"[0-9]{1,3}%")
 
 
 class UsageError(ValueError):
@@ -58,23 +58,13 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
-class StrategyAsked:
-    """The rules somebody typed; what a strategy needs is there, the rest is empty."""
-
-    kind: model.Strategy
-    header: model.HeaderRule | None = None
-    cidrs: tuple[str, ...] = ()
-    user: model.UserRule | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Shift:
-    """`weight` in percent. `strategy` None: as it is. `only_plan`: show it, ask for nothing."""
+    """`weight` in percent. `strategy` None: as migration.yaml says. `only_plan`: show it, ask for nothing."""
 
     service: str
     weight: int
     reason: str
-    strategy: StrategyAsked | None = None
+    strategy: strategy_text.StrategyAsked | None = None
     only_plan: bool = False
 
 
@@ -155,17 +145,41 @@ def _plan(words: list[str]) -> Shift:
 
 
 def _shift_or_plan(words: list[str], verb: str, *, only_plan: bool) -> Shift:
-    example = EXAMPLES[verb]
-    service = _service(words, example)
-    if len(words) < 2:
+    """The strategy may stand on either side of the percentage: `25% strategy ip NET`, `strategy ip NET 25%`."""
+    service = _service(words, EXAMPLES[verb])
+    start, rest = f"/migrate {verb} {service}", words[1:]
+    if not rest:
+        sentence = "Say how much of the traffic the new cluster should get, in percent."
+        raise UsageError(sentence, f"{start} 25% reason")
+    strategy: strategy_text.StrategyAsked | None = None
+    if rest[0].lower() == "strategy":
+        strategy, rest = _strategy(rest[1:], start, "25% reason")
+        said = f"{start} strategy {_again(strategy)}"
+        if not rest:
+            raise UsageError(
+                "Say how much of the matching requests the new cluster should get, in percent.", f"{said} 25% reason"
+            )
+        weight = _percent(rest[0], f"{said} 25% reason")
+        said, rest = f"{said} {weight}%", rest[1:]
+    else:
+        if rest[0].lower() in list(model.Strategy):
+            kind = model.Strategy(rest[0].lower())
+            attempt = f"{start} strategy {f'{kind} {strategy_text.EXAMPLES[kind]}'.strip()} 25% reason"
+            raise UsageError(f"The word strategy stands before {kind}.", attempt)
+        weight = _percent(rest[0], f"{start} 25% reason")
+        said, rest = f"{start} {weight}%", rest[1:]
+        if rest and rest[0].lower() == "strategy":
+            strategy, rest = _strategy(rest[1:], said, "reason")
+            said = f"{said} strategy {_again(strategy)}"
+    if strategy and rest and WITH_SIGN.fullmatch(rest[0]):
+        raise UsageError(f"There are two percentages, {weight}% and {rest[0]}; say one.", f"{said} reason")
+    if hidden := _hidden_strategy(rest):
         raise UsageError(
-            "Say how much of the traffic the new cluster should get, in percent.", f"/migrate {verb} {service} 25% reason"
+            "The strategy stands right beside the percentage, before the reason.", f"{said} strategy {hidden} reason"
         )
-    weight = _percent(words[1], f"/migrate {verb} {service} 25% reason")
-    strategy, rest = _strategy(words[2:], f"/migrate {verb} {service} {weight}%")
     reason = _reason(rest)
     if not reason and not only_plan:
-        raise UsageError("Say why: whoever approves reads the reason.", f"/migrate {verb} {service} {weight}% reason")
+        raise UsageError("Say why: whoever approves reads the reason.", f"{said} reason")
     return Shift(service, weight, reason, strategy, only_plan)
 
 
@@ -242,35 +256,35 @@ def _percent(word: str, attempt: str) -> int:
     return int(found[1])
 
 
-def _strategy(words: list[str], start: str) -> tuple[StrategyAsked | None, list[str]]:
-    """`strategy weight | header NAME=V1,V2 | ip NET1,NET2 | user cookie:NAME[=ID1,ID2]`, and what follows it."""
-    if not words or words[0].lower() != "strategy":
-        return None, words
-    kinds = ", ".join(model.Strategy)
-    if len(words) < 2 or words[1].lower() not in list(model.Strategy):
-        raise UsageError(f"A strategy is one of {kinds}.", f"{start} strategy header X-Canary=yes reason")
-    kind = model.Strategy(words[1].lower())
-    if kind is model.Strategy.WEIGHT:
-        return StrategyAsked(kind), words[2:]
-    attempt = f"{start} strategy {kind} {RULE_EXAMPLES[kind]} reason"
-    if len(words) < 3:
-        raise UsageError(f"Strategy {kind} needs to know which requests.", attempt)
-    name, _, values = words[2].partition("=")
-    listed = tuple(value for value in values.split(",") if value)
+def _strategy(words: list[str], start: str, end: str) -> tuple[strategy_text.StrategyAsked, list[str]]:
+    """What follows the word `strategy`, and the words after it. `start`, `end`: of a command to try instead."""
     try:
-        match kind:
-            case model.Strategy.HEADER:
-                asked = StrategyAsked(kind, header=model.HeaderRule(name, listed))
-            case model.Strategy.USER:
-                asked = StrategyAsked(kind, user=model.UserRule(model.sticky_from(name), listed))
-            case _:
-                networks = tuple(str(ipaddress.ip_network(cidr)) for cidr in words[2].split(",") if cidr)
-                asked = StrategyAsked(kind, cidrs=networks)
-    except ValueError as error:
-        raise UsageError(f"“{_shown(words[2])}” does not say which requests ({_shown(str(error))}).", attempt) from None
-    if kind is model.Strategy.IP and not asked.cidrs:
-        raise UsageError("Strategy ip needs at least one network.", attempt)
-    return asked, words[3:]
+        kind = strategy_text.kind_of(words[0] if words else "")
+        if kind is model.Strategy.WEIGHT:
+            return strategy_text.read(kind, ""), words[1:]
+        rule, rest = strategy_text.first_rule(words[1:])
+        if WITH_SIGN.fullmatch(rule):  # the percentage, where the rule was forgotten
+            rule = ""
+        return strategy_text.read(kind, rule), rest
+    except strategy_text.RuleError as error:
+        raise UsageError(str(error), f"{start} strategy {error.better} {end}") from None
+
+
+def _again(strategy: strategy_text.StrategyAsked) -> str:
+    """As it is typed."""
+    return f"{strategy.kind} {strategy_text.rule_of(strategy)}".strip()
+
+
+def _hidden_strategy(words: list[str]) -> str:
+    """A strategy that somebody typed where only the reason is read; it must not be lost in silence."""
+    for place, word in enumerate(words):
+        named = place == 0 or words[place - 1].lower() == "strategy"
+        if named and word.lower() in list(model.Strategy) and word.lower() != model.Strategy.WEIGHT:
+            try:
+                return _again(strategy_text.read(model.Strategy(word.lower()), strategy_text.first_rule(words[place + 1 :])[0]))
+            except strategy_text.RuleError:
+                continue
+    return ""
 
 
 def _reason(words: list[str]) -> str:
@@ -316,9 +330,4 @@ EXAMPLES: Mapping[str, str] = {
     "history": "/migrate history api-name01",
     "confirm": "/migrate confirm api-name01",
     "approve": "/migrate approve api-name01",
-}
-RULE_EXAMPLES: Mapping[model.Strategy, str] = {
-    model.Strategy.HEADER: "X-Canary=yes",
-    model.Strategy.IP: "10.2.0.0/16",
-    model.Strategy.USER: "cookie:uid=alice",
 }

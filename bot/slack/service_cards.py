@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bot.slack import buttons, card_parts, effect_words, operation_cards
+from bot.slack import buttons, card_parts, effect_words, operation_cards, strategy_text
 from bot.slack.words import Live, Words, code, foreign, joined
 from handlers import answers
 from handlers.rules import migration
@@ -85,7 +85,7 @@ def history_card(service: str, past: Sequence[answers.Past], words: Words) -> ca
 def preview_card(preview: answers.Preview, words: Words, *, take_back: str = "") -> card_parts.Shown:
     """What a shift would do, whether it would be refused now, and what to type to ask for it."""
     plan = preview.plan
-    facts = {"service": plan.service, "before": plan.from_weight, "after": plan.after.weight}
+    facts = {"service": plan.service, "change": effect_words.briefly(plan)}
     blocks = [
         card_parts.header(words.plain("preview.title", **facts)),
         card_parts.section(operation_cards.asked_for(plan, words)),
@@ -117,7 +117,7 @@ def _status_fields(status: answers.ServiceStatus, words: Words) -> list[Live]:
         words.live("field.record", generation=status.generation, weight=status.weight, wish=status.wish),
     ]
     if status.exposure and status.exposure.strategy is not model.Strategy.WEIGHT:
-        shown.append(words.live("field.rule", rule=f"{status.exposure.strategy} {effect_words.rule(status.exposure)}"))
+        shown.append(words.live("field.rule", rule=f"{status.exposure.strategy} {strategy_text.rule_of(status.exposure)}"))
     if status.wished and not status.wished.enabled:
         shown.append(words.live("field.disabled"))
     return shown
@@ -192,7 +192,7 @@ def _under_way(operation: migration.Operation, words: Words) -> Live:
     plan, status = operation.plan, operation_cards.status(operation, words)
     if plan.kind is migration.Kind.RELEASE:
         return words.live("overview.release", status=status)
-    return words.live("overview.operation", status=status, before=plan.from_weight, after=plan.after.weight)
+    return words.live("overview.operation", status=status, change=effect_words.briefly(plan))
 
 
 def _calm(line: answers.ServiceLine) -> tuple[bool, bool, str]:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from bot.slack import block_limits, buttons, card_parts, dialogs, effect_words, operation_cards, words
+from bot.slack import block_limits, buttons, card_parts, dialogs, effect_words, operation_cards, parsing, words
 from deploy.playground.slack import form_state
 from handlers import kubectl, messages
 from handlers.rules import effects, health, migration
@@ -215,9 +215,47 @@ def test_a_strategy_is_named_with_the_one_it_replaces() -> None:
     of = operation(Phase.PROPOSED)
     after = builders.exposure(50, strategy=model.Strategy.HEADER, header=model.HeaderRule("X-Canary", ("yes",)))
     of = replace(of, plan=replace(of.plan, after=after))
-    fields = [field["text"] for field in card(of).blocks[1]["fields"]]
-    assert "*Traffic on the new cluster*\n25% → 50%\nof header X-Canary=yes\nbefore: of weight" in fields
+    shown = card(of)
+    fields = [field["text"] for field in shown.blocks[1]["fields"]]
+    assert "*Traffic on the new cluster*\n25% → 50%\nof header X-Canary=yes\nbefore: of every request" in fields
+    assert "25% (weight) → 50% (header)" in shown.text
     assert effect_words.shift_command(of.plan, "why") == "/migrate shift shop 50% strategy header X-Canary=yes why"
+
+
+@pytest.mark.parametrize(
+    ("rules", "says"),
+    [
+        ({"strategy": model.Strategy.IP, "cidrs": ("10.2.0.0/16",)}, "50% of requests for {old} from 10.2.0.0/16 go to {new}"),
+        (
+            {"strategy": model.Strategy.HEADER, "header": model.HeaderRule("X-Canary", ("yes", "on"))},
+            "50% of requests for {old} with header X-Canary=yes,on go to {new}, everything else to the old cluster",
+        ),
+        (
+            {"strategy": model.Strategy.USER, "user": model.UserRule(model.sticky_from("cookie:uid"), ("ann",))},
+            "50% of users of {old} by cookie:uid=ann (those named: always) go to {new}",
+        ),
+    ],
+)
+def test_what_the_percentage_is_a_share_of_is_said_for_every_strategy(rules: dict[str, Any], says: str) -> None:
+    of = operation(Phase.PROPOSED)
+    after = builders.exposure(50, **rules)
+    shown = card(replace(of, plan=replace(of.plan, after=after)))
+    words_of_it = "\n".join(block_limits.texts_of(shown.blocks))
+    assert says.format(old=after.old_host, new=after.new_host) in words_of_it
+    # The command that a plan offers is understood, and means the same exposure.
+    asked = parsing.parse(effect_words.shift_command(replace(of.plan, after=after), "why"))
+    assert isinstance(asked, parsing.Shift)
+    assert asked.strategy is not None
+    assert (asked.weight, asked.strategy.kind) == (50, after.strategy)
+    assert (asked.strategy.header, asked.strategy.cidrs, asked.strategy.user) == (after.header, after.cidrs, after.user)
+
+
+def test_a_change_of_the_strategy_alone_is_seen_in_the_title() -> None:
+    of = operation(Phase.PROPOSED)
+    before = builders.exposure(10, strategy=model.Strategy.IP, cidrs=("10.2.0.0/16",))
+    plan = replace(of.plan, before=before, after=builders.exposure(10))
+    assert "10% (ip) → 10% (weight)" in card(replace(of, plan=plan)).text
+    assert effect_words.shift_command(plan, "why") == "/migrate shift shop 10% strategy weight why"
 
 
 def test_the_progress_is_a_bar_a_sentence_and_what_was_measured() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from bot.slack import parsing
+from bot.slack import parsing, strategy_text
 from k8s import model
 
 
@@ -54,20 +54,105 @@ def test_every_verb_has_its_value(text: str, asked: parsing.Asked) -> None:
     assert parsing.parse(text) == asked
 
 
+RULES = {
+    "header X-Canary=yes,on": strategy_text.StrategyAsked(
+        model.Strategy.HEADER, header=model.HeaderRule("X-Canary", ("yes", "on"))
+    ),
+    "ip 10.2.0.0/16": strategy_text.StrategyAsked(model.Strategy.IP, cidrs=("10.2.0.0/16",)),
+    "IP 10.2.0.0/16, 2001:DB8::/32": strategy_text.StrategyAsked(model.Strategy.IP, cidrs=("10.2.0.0/16", "2001:db8::/32")),
+    "ip 10.2.0.7 ,10.3.0.0/16": strategy_text.StrategyAsked(model.Strategy.IP, cidrs=("10.2.0.7/32", "10.3.0.0/16")),
+    "user cookie:uid": strategy_text.StrategyAsked(model.Strategy.USER, user=model.UserRule(model.sticky_from("cookie:uid"))),
+    "user header:X-User=ann,bob": strategy_text.StrategyAsked(
+        model.Strategy.USER, user=model.UserRule(model.sticky_from("header:X-User"), ("ann", "bob"))
+    ),
+    "weight": strategy_text.StrategyAsked(model.Strategy.WEIGHT),
+}
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_strategy_may_stand_on_either_side_of_the_percentage(rule: str) -> None:
+    asked = parsing.Shift("api-name01", 10, "why, not", RULES[rule])
+    assert parsing.parse(f"shift api-name01 strategy {rule} 10% why, not") == asked
+    assert parsing.parse(f"shift api-name01 10 % strategy {rule} why, not") == asked
+    planned = parsing.Shift("api-name01", 10, "", RULES[rule], only_plan=True)
+    assert parsing.parse(f"plan api-name01 strategy {rule} 10%") == planned
+    assert parsing.parse(f"plan api-name01 10% strategy {rule}") == planned
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_rule_is_written_as_it_is_typed(rule: str) -> None:
+    kind, written = RULES[rule].kind, strategy_text.rule_of(RULES[rule])
+    assert strategy_text.read(kind, written) == RULES[rule]
+
+
+@pytest.mark.parametrize(
+    ("text", "says", "attempt"),
+    [
+        ("shift a strategy", "one of weight, header, ip, user", "shift a strategy header X-Canary=yes 25% reason"),
+        ("shift a strategy magic 5% x", "“magic” is no strategy", "shift a strategy header X-Canary=yes 25% reason"),
+        ("shift a strategy ip", "needs to know which requests", "shift a strategy ip 10.2.0.0/16 25% reason"),
+        ("shift a strategy ip 5% x", "needs to know which requests", "shift a strategy ip 10.2.0.0/16 25% reason"),
+        ("shift a strategy ip here 5% x", "“here” is no network", "shift a strategy ip 10.2.0.0/16 25% reason"),
+        (
+            "shift a strategy ip 10.7.0.1/16 5% x",
+            "the network itself is 10.7.0.0/16",
+            "shift a strategy ip 10.7.0.0/16 25% reason",
+        ),
+        ("shift a 5% strategy ip 0.0.0.0/0 x", "too wide", "shift a 5% strategy ip 10.2.0.0/16 reason"),
+        (
+            "shift a 5% strategy header X-Team x",
+            "which value the header must have",
+            "shift a 5% strategy header X-Team=yes reason",
+        ),
+        ("shift a 5% strategy header X_T=1 x", "letters, digits and -", "shift a 5% strategy header X-Canary=yes reason"),
+        ("shift a 5% strategy header X-T= x", "names nothing after the =", "shift a 5% strategy header X-Canary=yes reason"),
+        ("shift a 5% strategy user uid x", "where a user's name stands", "shift a 5% strategy user cookie:uid=alice reason"),
+        ("shift a 5% strategy user client_ip x", "where a user's name", "shift a 5% strategy user cookie:uid=alice reason"),
+        ("shift a 5% strategy user cookie:u=é x", "is not allowed", "shift a 5% strategy user cookie:uid=alice reason"),
+        ("shift a strategy ip 10.8.0.0/16", "how much of the matching", "shift a strategy ip 10.8.0.0/16 25% reason"),
+        ("shift a strategy ip 10.8.0.0/16 why", "“why” is not a whole percentage", "shift a strategy ip 10.8.0.0/16 25% reason"),
+        ("shift a strategy ip 10.8.0.0/16 5%", "Say why", "shift a strategy ip 10.8.0.0/16 5% reason"),
+        ("shift a 5% strategy ip 10.8.0.0/16 9% x", "two percentages, 5% and 9%", "shift a 5% strategy ip 10.8.0.0/16 reason"),
+        ("shift a ip 10.8.0.0/16 5% x", "The word strategy stands before ip", "shift a strategy ip 10.2.0.0/16 25% reason"),
+        ("shift a weight 5% x", "The word strategy stands before weight", "shift a strategy weight 25% reason"),
+        ("shift a 5% ip 10.8.0.0/16 x", "right beside the percentage", "shift a 5% strategy ip 10.8.0.0/16 reason"),
+        ("shift a 5% why strategy ip 10.8.0.0/16", "right beside the percentage", "shift a 5% strategy ip 10.8.0.0/16 reason"),
+        ("plan a strategy ip 10.8.0.0/16", "how much of the matching", "plan a strategy ip 10.8.0.0/16 25% reason"),
+        (
+            f"shift a strategy ip {'10.8.0.0/16,' * 200} 5% x",
+            "at most 1500 characters",
+            "shift a strategy ip 10.2.0.0/16 25% reason",
+        ),
+    ],
+)
+def test_a_mistake_in_a_strategy_is_one_sentence_with_an_example_that_works(text: str, says: str, attempt: str) -> None:
+    with pytest.raises(parsing.UsageError) as caught:
+        parsing.parse(text)
+    assert says in caught.value.sentence
+    assert caught.value.attempt == f"/migrate {attempt}"
+    assert isinstance(parsing.parse(attempt), parsing.Shift)
+
+
+def test_a_reason_may_speak_of_strategies() -> None:
+    asked = parsing.parse("shift a 5% ip rules were wrong, the strategy header was meant")
+    assert isinstance(asked, parsing.Shift)
+    assert asked.reason == "ip rules were wrong, the strategy header was meant"
+
+
 def test_a_strategy_stands_between_the_percentage_and_the_reason() -> None:
     header = parsing.parse("shift a 50% strategy header X-Canary=yes,on because")
     assert header == parsing.Shift(
-        "a", 50, "because", parsing.StrategyAsked(model.Strategy.HEADER, header=model.HeaderRule("X-Canary", ("yes", "on")))
+        "a", 50, "because", strategy_text.StrategyAsked(model.Strategy.HEADER, header=model.HeaderRule("X-Canary", ("yes", "on")))
     )
     network = parsing.parse("shift a 50% strategy ip 10.2.0.0/16,10.3.0.0/16 because")
     assert isinstance(network, parsing.Shift)
-    assert network.strategy == parsing.StrategyAsked(model.Strategy.IP, cidrs=("10.2.0.0/16", "10.3.0.0/16"))
+    assert network.strategy == strategy_text.StrategyAsked(model.Strategy.IP, cidrs=("10.2.0.0/16", "10.3.0.0/16"))
     user = parsing.parse("shift a 50% strategy user cookie:uid=ann because")
     assert isinstance(user, parsing.Shift)
     assert user.strategy is not None
     assert user.strategy.user == model.UserRule(model.sticky_from("cookie:uid"), ("ann",))
     assert parsing.parse("shift a 50% strategy weight because") == parsing.Shift(
-        "a", 50, "because", parsing.StrategyAsked(model.Strategy.WEIGHT)
+        "a", 50, "because", strategy_text.StrategyAsked(model.Strategy.WEIGHT)
     )
 
 
@@ -96,8 +181,8 @@ def test_a_name_after_list_is_what_status_is_for(text: str, attempt: str) -> Non
         ("shift api_name 25% x", "“api_name” is not a service's name"),
         ("shift all 25% x", "only with safe-mode"),
         ("shift a 25% strategy magic x", "one of weight, header, ip, user"),
-        ("shift a 25% strategy ip 10.2.0.1/16 x", "does not say which requests"),
-        ("shift a 25% strategy header yes", "does not say which requests"),
+        ("shift a 25% strategy ip 10.2.0.1/16 x", "an address inside a network"),
+        ("shift a 25% strategy header yes", "does not say which value"),
         ("rollback", "which service"),
         ("rollback api-name01 to 101%", "whole percentage"),
         ("safe-mode", "on or off"),

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -17,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from deploy.playground.kubernetes.server import KubernetesStandIn
-from k8s import client, cluster_watch, credentials, errors, model, records, signing, views, watch, wish_following
+from k8s import client, cluster_watch, credentials, errors, model, records, signing, views, watch, wish_document, wish_following
 
 NAMESPACE = "default"
 QUICK = watch.Limits(silence=0.3, first_pause=0.01, longest_pause=0.05)
@@ -261,3 +262,35 @@ async def test_events_and_lists_never_go_back() -> None:
                 break
     assert told == ["Listed", "Changed", "Lost", "Lost"]
     assert not watcher.synced
+
+
+async def test_a_watch_that_begins_with_a_refused_entry_knows_whose_it_is_and_what_it_asks(api: client.ClusterClient) -> None:
+    def text(name: str, field: str, weight: int) -> str:
+        old = f"    {field}: {name}.old.example\n    new_host: {name}.new.example\n"
+        return f"  - name: {name}\n{old}    old_backend: app.team.svc:80\n    migration_percentage: {weight}\n"
+
+    signer = signing.Signer.generate()
+    verifier = signing.Verifier.from_pems([signer.public_pem()])
+    for name in ("api", "shop"):
+        change = views.RecordChange(name, replace(EXPOSURE, weight=25, old_host=f"{name}.old.example"), 0, f"op-{name}", {}, {})
+        await records.RecordBook(api, NAMESPACE, signer).write(change)
+    broken = "services:\n" + text("api", "old_hst", 5) + text("shop", "old_host", 50)
+    await put(api, "migration-config", {"migration.yaml": broken})
+    read = wish_document.read_entries
+    async with cluster_watch.ClusterWatch(api, NAMESPACE, verifier, read, limits=QUICK) as seen:
+        view = await until(seen, lambda view: view.synced)
+        one, other = view.services["api"], view.services["shop"]
+        assert (one.wished, one.wish_known, one.wish) == (None, True, 5)
+        assert (other.wish, other.trouble, view.whole) == (50, (), ())
+        assert (view.document_state, "did you mean old_host" in one.refused) == (views.DocumentState.ENTRIES, True)
+        assert view.document.writer
+        await put(api, "migration-config", {"migration.yaml": "services: ["})
+        view = await until(seen, lambda view: view.document_state is views.DocumentState.UNREADABLE)
+        assert not view.services["api"].wish_known
+        assert view.services["shop"].wish == 50
+        await api.delete(client.CONFIG_MAPS, NAMESPACE, "migration-config")
+        view = await until(seen, lambda view: view.document_state is views.DocumentState.MISSING)
+        assert {name: (one.wish_known, one.document_wish) for name, one in view.services.items()} == {
+            "api": (True, None),
+            "shop": (True, None),
+        }

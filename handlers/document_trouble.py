@@ -29,7 +29,8 @@ class DocumentTrouble:
         if not self._known:
             self._whole_version = view.document_version
         # A document that is gone has no version of its own: what it was last makes each loss another one.
-        key = effects.digest("document", before, self._known, view.document_version or self._whole_version)
+        # Replicas that began at different times describe the same edit in different words.
+        key = effects.digest("document", view.document_state, view.document_version or self._whole_version)
         if not await speaking.first(self._world, f"document/{key}"):
             return
         if self._known:
@@ -59,6 +60,8 @@ class DocumentTrouble:
             back = f"{view.document.controller} keeps it: correct it where that takes it from."
         match view.document_state:
             case views.DocumentState.ENTRIES:
+                if not any(one.refused for one in view.services.values()):
+                    return "No service is concerned. Correct it all the same."
                 return f"No other service is concerned; what is lower in it is obeyed. {back}"
             case views.DocumentState.MISSING:
                 return f"Everything but finished services goes to 100% old. Nothing is raised before it is there again. {back}"

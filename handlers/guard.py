@@ -223,4 +223,4 @@ class Guard:
 def _by_a_proxy(one: model.Hold) -> bool:
     """An agent placed it by itself: a latch, or because of a document that nobody could read."""
     own = one.id.startswith((_LATCH, hold_document.DOCUMENT_PREFIX))
-    return one.by.startswith("agent/") or (own and bool(one.by))
+    return one.by.startswith(("agent/", "ferry-agent")) or (own and bool(one.by))

@@ -1,7 +1,7 @@
 """`migration.yaml` put back from its last whole text: refused entries by text where that is safe, else all of it. Pure.
 
-Weights only fall: each is at most what the last whole text says, what the refused text says as far as that is clear, and what
-is approved.
+What could be read keeps its weight. Of all else weights only fall: to at most what the last whole text says, what the refused
+text says as far as that is clear, and what is approved.
 """
 
 import re
@@ -47,19 +47,20 @@ def put_back(last: str, broken: str, *, approved: Mapping[str, int]) -> str:
 
 
 def with_weights(text: str, weights: Mapping[str, int]) -> str:
-    """`text` with these services' weights where they are lower than what stands there, every other character kept."""
+    """`text` with these services' weights, every other character kept. A weight in it is a wish and moves nothing upwards."""
     mark = text[: len(text) - len(text.removeprefix("\ufeff"))]
     body = text.removeprefix("\ufeff")
     edits = []
     entries = _entries(body)
     if not entries:  # inside a manifest: one after the other
         for name, one in wish_document.read(text).services.items():
-            if weights.get(name, 100) < one.exposure.weight:
+            wanted = weights.get(name, one.exposure.weight)
+            if wanted < one.exposure.weight or (wanted > one.exposure.weight and one.enabled):
                 text = wish_edit.with_weight(text, name, weights[name])
         return text
     for node in entries:
         names, scalars = wish_edit.texts(node, "name"), _values(node, "migration_percentage")
-        if len(names) == len(scalars) == 1 and weights.get(names[0], 100) < int(scalars[0].value):
+        if len(names) == len(scalars) == 1 and names[0] in weights:
             edits.append((scalars[0].start_mark.index, scalars[0].end_mark.index, weights[names[0]]))
     for start, end, weight in sorted(edits, reverse=True):
         body = body[:start] + str(weight) + body[end:]
@@ -89,7 +90,7 @@ def _spliced(last: str, whole: model.Wish, broken: str, reading: wish_following.
         lines[place.first : place.last + 1] = source[before[name].first : before[name].last + 1] if name else []
         asked = refused[number].asked
         if name and asked is not None:
-            lowered[name] = min(asked, lowered.get(name, 100))
+            lowered[name] = min(asked, lowered.get(name, whole.services[name].exposure.weight))
     try:
         text = with_weights("".join(lines), lowered)
         now = wish_document.read(text).services
@@ -127,11 +128,16 @@ def _whose(
 
 def _replaced(last: str, whole: model.Wish, reading: wish_following.Reading, approved: Mapping[str, int]) -> str:
     """All of the last whole text; what was removed on purpose stays removed, or at 0 where the text does not allow that."""
-    said = {name: one.wish for name, one in reading.wish.services.items()}
+    refused: dict[str, int] = {}
     for entry in reading.refused:
         if entry.asked is not None:
-            said[entry.name] = min(entry.asked, said.get(entry.name, 100))
-    text = with_weights(last, _lowest(whole, said, approved))
+            refused[entry.name] = min(entry.asked, refused.get(entry.name, 100))
+    kept = {
+        name: one.exposure.weight if one.enabled or not whole.services[name].enabled else 0
+        for name, one in reading.wish.services.items()
+        if name in whole.services
+    }
+    text = with_weights(last, {**_lowest(whole, refused, approved), **kept})
     hosts = {entry.old_host for entry in reading.refused}
     named = {*reading.wish.services, *(entry.name for entry in reading.refused)}
     gone = {name for name, one in whole.services.items() if name not in named and one.exposure.old_host not in hosts}

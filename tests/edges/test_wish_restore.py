@@ -63,6 +63,14 @@ def test_what_was_removed_on_purpose_stays_removed() -> None:
     assert gone == dict.fromkeys(edited, 50) | {"web": 0}
 
 
+def test_where_all_of_the_text_is_put_back_what_could_be_read_keeps_its_weight() -> None:
+    last = {name: entry(name, 50) for name in NAMES}
+    edited = last | {"cart": entry("cart", 75), "pay": entry("pay", 5), "shop": entry("shop", 50).replace("true", "false")}
+    bad = edited | {"api": entry("api", 75).replace("true", "maybe"), "web": entry("web", 10).replace("old_backend", "backend")}
+    text = wish_restore.put_back(text_of(last), text_of(bad) + "gates: {}\n", approved={"api": 25, "cart": 25})
+    assert weights(text) == {"api": 25, "cart": 75, "pay": 5, "shop": 0, "web": 10}
+
+
 def test_a_new_entry_that_never_was_good_goes_and_its_neighbours_stay() -> None:
     last = {name: entry(name, 50) for name in NAMES}
     new = entry("new", 5).replace("true", "maybe")

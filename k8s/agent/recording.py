@@ -96,11 +96,15 @@ class RecordedLinks(links.Links):
     def __init__(self, run: Path, said: journal.Journal) -> None:
         super().__init__(run)
         self._journal = said
+        self._last: dict[str, int] = {}
         self.serving: serving.Serving | None = None
 
     def serve(self, service: str, weight: int) -> None:
-        before = self.served(service)
+        # Asking the disk doubles what a hold of a thousand services costs: only a raise can wait for it.
+        before = self._last.pop(service, None) if weight == 0 else None  # unknown again if the move fails
+        before = self.served(service) if before is None else before
         super().serve(service, weight)
+        self._last[service] = weight
         if before == weight:
             return
         moved = time.monotonic()

@@ -41,7 +41,7 @@ class Reading:
 @dataclass(frozen=True, slots=True)
 class Following:
     """`good`: the entry that counts, by service. `refused`: why the document cannot be followed for a service. `asked`: weights
-    of refused entries. `others`: what concerns no known service. `fresh`: no document was seen yet.
+    of refused entries. `others`: what concerns no known service. `fresh`: no document was seen yet that says who is named.
     """
 
     good: Mapping[str, model.Service] = field(default_factory=dict)
@@ -72,6 +72,7 @@ def unreadable(before: Following, trouble: str, *, hosts: Mapping[str, str], ask
         asked={name: weight for name, weight in asked.items() if name in concerned},
         state=views.DocumentState.UNREADABLE,
         trouble=trouble,
+        fresh=before.fresh,
     )
 
 
@@ -102,6 +103,7 @@ def followed(before: Following, reading: Reading, *, hosts: Mapping[str, str]) -
         others=others,
         state=views.DocumentState.WHOLE if whole else views.DocumentState.ENTRIES,
         trouble="" if whole else _trouble(refused, others),
+        fresh=before.fresh and bool(nobodys),
     )
 
 

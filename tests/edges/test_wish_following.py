@@ -116,6 +116,15 @@ def test_what_is_no_document_at_all_leaves_everything_as_it_was(text: str) -> No
     assert (set(again.good), set(again.refused)) == (set(), {"api"})
 
 
+def test_after_a_start_every_broken_document_leaves_open_who_is_named_until_one_says_so() -> None:
+    hosts = {"api": "api.old.example", "web": "web.old.example"}
+    lost = text_of({"api": entry("api", 5)}) + "  - 5\n"
+    assert set(follow("services: [", "services: {", hosts=hosts).refused) == {"api", "web"}
+    assert set(follow("services: [", lost, hosts=hosts).refused) == {"web"}
+    assert set(follow(lost, "services: [", hosts=hosts).refused) == {"api", "web"}
+    assert set(follow("services: []", "services: [", hosts=hosts).refused) == set()
+
+
 def test_of_a_service_whose_wish_nobody_knows_nothing_is_concluded_but_what_the_text_clearly_lowers() -> None:
     unknown = views.ServiceView("api", refused="why")
     assert (unknown.wish_known, unknown.wish) == (False, 0)

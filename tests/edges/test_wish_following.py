@@ -123,6 +123,9 @@ def test_after_a_start_every_broken_document_leaves_open_who_is_named_until_one_
     assert set(follow("services: [", lost, hosts=hosts).refused) == {"web"}
     assert set(follow(lost, "services: [", hosts=hosts).refused) == {"api", "web"}
     assert set(follow("services: []", "services: [", hosts=hosts).refused) == set()
+    unread = wish_following.unreadable(wish_following.START, "broken", hosts={}, asked={})  # the records come later
+    again = wish_following.unreadable(unread, "broken", hosts=hosts, asked={})
+    assert set(again.refused) == {"api", "web"}
 
 
 def test_of_a_service_whose_wish_nobody_knows_nothing_is_concluded_but_what_the_text_clearly_lowers() -> None:

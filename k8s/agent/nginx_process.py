@@ -105,12 +105,10 @@ class NginxProcess:
         return self._signal(signal.SIGUSR1)
 
     def _signal(self, number: signal.Signals) -> bool:
-        master = nginx_watch.master_of(self._run)
-        if master is None:
-            return False
         with contextlib.suppress(OSError):
-            os.kill(master.pid, number)
-            return True
+            if (master := nginx_watch.master_of(self._run)) is not None:
+                os.kill(master.pid, number)
+                return True
         return False
 
     async def served(self) -> str:

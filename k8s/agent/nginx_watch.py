@@ -52,7 +52,7 @@ class NginxWatch:
         return frozenset(one.pid for one in (*own, *self._workers, *self.orphans))
 
     def look(self, now: float) -> None:
-        """`now`: monotonic seconds. Never waits."""
+        """`now`: monotonic seconds. Never waits. Raises OSError when nothing can be seen; what was known is known still."""
         all_of_them = processes.find_all(PROGRAM)
         by_pid = {one.pid: one for one in all_of_them}
         master = master_of(self._run)
@@ -96,15 +96,18 @@ class NginxWatch:
             self._repairs[ORPHANS] += 1
             log.warning("a new nginx waits for the ports: the orphans are asked to leave")
         self._asked[one] = (now, number)
-        if processes.find(one.pid) == one:
-            with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):
+            if processes.find(one.pid) == one:
                 os.kill(one.pid, number)
 
 
 def master_of(run: Path) -> processes.Process | None:
-    """Whom the pid file names, if that is an nginx that lives: the file outlives a master that was killed."""
+    """Whom the pid file names, if that is an nginx that lives: the file outlives a master that was killed. Raises OSError when
+    nothing can be read.
+    """
     try:
-        found = processes.find(int((run / "nginx.pid").read_text()))
-    except (OSError, ValueError):
+        pid = int((run / "nginx.pid").read_text())
+    except (FileNotFoundError, ValueError):
         return None
+    found = processes.find(pid)
     return found if found is not None and found.program.startswith(PROGRAM) else None

@@ -22,10 +22,10 @@ class Process:
 
 
 def find(pid: int) -> Process | None:
-    """None when it is gone, or dead and only not buried yet."""
+    """None when it is gone, or dead and only not buried yet. Raises OSError when nothing can be read (no descriptors left)."""
     try:
         text = (PROC / str(pid) / "stat").read_text()
-    except OSError:
+    except (FileNotFoundError, ProcessLookupError):
         return None
     head, _, tail = text.rpartition(")")  # a program's name may have blanks and parentheses in it
     fields = tail.split()
@@ -35,7 +35,7 @@ def find(pid: int) -> Process | None:
 
 
 def find_all(program: str) -> list[Process]:
-    """Those whose program's name begins so."""
+    """Those whose program's name begins so. Raises OSError when nothing can be read."""
     pids = [int(name) for name in os.listdir(PROC) if name.isdecimal()]  # noqa: PTH208 names only: called every second
     return [one for pid in pids if (one := find(pid)) is not None and one.program.startswith(program)]
 

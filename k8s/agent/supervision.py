@@ -67,7 +67,8 @@ class Supervision:
     async def _look_around(self) -> None:
         while True:
             now = time.monotonic()
-            self._watch.look(now)
+            with contextlib.suppress(OSError):  # no descriptors left: the next look sees as much again
+                self._watch.look(now)
             self._judge_document(self._view(), now)
             self._end_connections(now)
             if now - self._asked >= nginx_watch.ASK_EVERY:

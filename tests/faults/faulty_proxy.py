@@ -1,7 +1,9 @@
 """One proxy whose parts the tests break: nginx's processes by pid, its ports, its run folder, the agent at a chosen moment."""
 
 import asyncio
+import os
 import shutil
+import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,6 +18,10 @@ SHOP_HOST = "shop.old.example"
 
 class FaultyProxy(one_proxy.OneProxy):
     """A `OneProxy` with what is needed to break it."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.left_behind: list[processes.Process] = []
 
     @property
     def run(self) -> Path:
@@ -38,10 +44,18 @@ class FaultyProxy(one_proxy.OneProxy):
     async def kill_master(self) -> list[processes.Process]:
         """SIGKILL, waited for. Returns the workers it leaves."""
         workers = self.workers()
+        self.left_behind += workers
         nginx = next(one for one in self.processes if one.pid == self.master().pid)
         nginx.kill()
         await nginx.wait()
         return workers
+
+    async def stop_processes(self) -> None:
+        """Also the workers that outlived their master: a test that fails leaves nobody behind."""
+        await super().stop_processes()
+        for one in self.left_behind:
+            if processes.find(one.pid) == one:
+                os.kill(one.pid, signal.SIGKILL)
 
     async def generation(self) -> str:
         """What nginx itself serves."""

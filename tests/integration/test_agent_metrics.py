@@ -61,6 +61,11 @@ async def test_the_agent_counts_what_the_backends_counted(proxy: OneProxy) -> No
     assert metrics["ferry_proxy_requests_total", "api", "old", "2xx"] == 2000 - new
     assert metrics["ferry_proxy_attempts_total", "api", "new", "ok"] == new
     assert metrics["ferry_proxy_request_seconds_count", "api", "new"] == new
+    assert metrics["ferry_proxy_answers_total", "api", "new", "200"] == new
+    assert [metrics["ferry_proxy_chosen_total", "api", side] for side in ("new", "old")] == [new, 2000 - new]
+    assert all(metrics["ferry_proxy_bytes_total", "api", "new", way] > 50 * new for way in ("in", "out"))
+    assert (metrics["ferry_proxy_retries_total", "api"], metrics["ferry_agent_document_trouble",]) == (0, 0)
+    assert metrics["ferry_agent_draws_each_request", "api"] == 1
     assert metrics["ferry_agent_weight", "api"] == 30
     assert metrics["ferry_agent_converged", "api"] == 1
     traffic = (await proxy.report())["services"]["api"]["traffic"]
@@ -81,6 +86,18 @@ async def test_a_get_that_old_saved_is_a_failed_try_at_new_and_a_cut_post_is_tol
     assert await answers(proxy, "POST", 1) == [502]
     await proxy.eventually(traffic_is(new=2, attempts_new=4, failed_new=4))
     assert (await proxy.metrics())["ferry_proxy_attempts_total", "api", "new", "broken"] == 1
+
+
+async def test_a_500_of_new_that_old_answered_is_one_failed_try_and_no_retry(proxy: OneProxy) -> None:
+    await proxy.raised(100, expected=0)
+    proxy.new.knobs.status = 500
+    assert await answers(proxy, "GET", 1) == [200]
+    await proxy.eventually(traffic_is(new=1, old=0, attempts_new=1, failed_new=1, answered_new=0, answered_old=1))
+    metrics = await proxy.metrics()
+    assert metrics["ferry_proxy_answers_total", "api", "new", "500"] == 1
+    assert metrics["ferry_proxy_answers_total", "api", "old", "200"] == 1
+    assert (metrics["ferry_proxy_retries_total", "api"], metrics["ferry_proxy_fallbacks_total", "api"]) == (0, 1)
+    assert metrics["ferry_proxy_chosen_total", "api", "new"] == 1
 
 
 async def test_while_nothing_listens_tries_fail_to_connect_until_the_breaker_opens_and_nobody_notices(proxy: OneProxy) -> None:

@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: help setup demo test check pins clean
+.PHONY: help setup demo test check bench pins clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,10 @@ check: setup  ## format, lint, types, import order: seconds
 
 test: check  ## check, then every test
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup tests
+
+BENCH ?= data-plane
+bench: setup  ## benchmarks, one JSON object a row: BENCH=data-plane (some 15 minutes), soak (BENCH_MINUTES=30), or one subject
+	@$(BIN)/python -m tests.bench $(BENCH)
 
 pins:  ## resolve the dependencies anew (writes deploy/requirements*.txt)
 	@for pair in "requirements-agent:" "requirements:--extra bot" "requirements-dev:--extra bot --extra dev"; do \

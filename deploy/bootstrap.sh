@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the machine lacks for the playground and the tests: nginx, redis-server, prometheus, alertmanager, chromium,
-# and on Debian a font with Chinese characters (7 MB), without which the browser shows boxes.
+# wrk (for `make bench`), and on Debian a font with Chinese characters (7 MB), without which the browser shows boxes.
 # Safe to run again: it does nothing when everything is there. `--quiet` says nothing in that case.
 set -euo pipefail
 
@@ -14,6 +14,7 @@ wanted=(
   "prometheus-alertmanager|alertmanager prometheus-alertmanager alertmanager"
   "amtool prometheus-alertmanager alertmanager"
   "chromium|chromium-browser|google-chrome chromium chromium"
+  "wrk wrk wrk"
 )
 
 present() { # any of the names, on PATH or in the places where Debian keeps servers

@@ -4,12 +4,18 @@ import asyncio
 import sys
 import traceback
 
-from tests.bench import rows, throughput
+from tests.bench import changes, faults, rename, rows, services, shares, soak, throughput
 
 SUBJECTS = {
     "throughput": throughput.measure,
+    "shares": shares.measure,
+    "changes": changes.measure,
+    "rename": rename.measure,
+    "faults": faults.measure,
+    "services": services.measure,
+    "soak": soak.measure,
 }
-GROUPS = {"data-plane": ["throughput"]}
+GROUPS = {"data-plane": [name for name in SUBJECTS if name != "soak"]}
 
 
 def main(words: list[str]) -> int:

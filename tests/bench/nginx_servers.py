@@ -78,6 +78,10 @@ class NginxServer:
             process.send_signal(signal.SIGTERM)
             await asyncio.wait_for(process.wait(), 15)
 
+    def signal(self, number: signal.Signals) -> None:
+        """To the master."""
+        os.kill(self.pid, number)
+
     @property
     def pid(self) -> int:
         """Of the master."""
@@ -144,7 +148,7 @@ def site(name: str, old_host: str, *, old_port: int, new_port: int, sticky: mode
 
 
 class Proxy(NginxServer):
-    """The rendered configuration in an nginx without an agent: `links` moves its weights. `more`: further text for its http block."""
+    """The rendered configuration in an nginx without an agent: `links` moves its weights. `more` goes into its http block."""
 
     def __init__(
         self,

@@ -23,6 +23,7 @@ class Listeners:
 
     def listen(self, app: AsyncApp) -> None:
         app.command(COMMAND)(self.command)
+        app.action(shift_form.CHANGED)(self.form_changed)  # before the next line: the first that fits is called
         app.action(ANY)(self.click)  # those of older versions too: a kind sentence is better than Slack's warning sign
         app.view(dialogs.REJECT)(self.rejected)
         app.view(shift_form.VIEW)(self.filled_in)
@@ -60,6 +61,14 @@ class Listeners:
     async def shortcut(self, ack: Ack, body: Body) -> None:
         await ack()
         self._work.start(self._desk.shift_form(origins.of_shortcut(body)), name="shortcut")
+
+    async def form_changed(self, ack: Ack, body: Body, action: Body) -> None:
+        await ack()
+        strategy_chosen = str(action.get("action_id", "")).endswith(shift_form.STRATEGY)
+        view = body.get("view")
+        if isinstance(view, Mapping):
+            work = self._desk.form_changed(view, origins.of_view(body), strategy_chosen=strategy_chosen)
+            self._work.start(work, name="shift form changed")
 
     async def filled_in(self, ack: Ack, body: Body, view: Body) -> None:
         origin = origins.of_view(body)

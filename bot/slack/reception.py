@@ -3,7 +3,9 @@
 Nothing raises out of here: an edge that is away becomes a sentence for whoever asked.
 """
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 import structlog
 
@@ -26,8 +28,10 @@ from bot.slack import (
 from handlers import errors, messages
 from handlers.rules import effects
 from k8s import errors as cluster_errors
+from k8s import model
 
 MOST_REMEMBERED = 2_000
+PREFILL_SECONDS = 1.5  # a form must open, and change, while somebody looks at it
 Shown = card_parts.Shown
 _log = structlog.get_logger("ferry.slack")
 
@@ -122,7 +126,9 @@ class Reception:
         by = await self._lowering(origin)
         names = self._behind.front.names()
         if by.known.member and names:
-            await self._private.open_view(origin, shift_form.shift_view(names, by.words))
+            only = names[0] if len(names) == 1 else ""
+            chosen = shift_form.Chosen(only, await self._present(only))
+            await self._private.open_view(origin, shift_form.shift_view(names, by.words, chosen))
             return
         card = answer_cards.help_card(by.words)
         if not by.known.member:
@@ -130,6 +136,27 @@ class Reception:
         title = card_parts.plain_text("Ferry", 24)
         close = card_parts.plain_text(by.words.plain("dialog.close"), 24)
         await self._private.open_view(origin, {"type": "modal", "title": title, "close": close, "blocks": card.blocks})
+
+    async def form_changed(self, view: Mapping[str, Any], origin: origins.Origin, *, strategy_chosen: bool) -> None:
+        """A service or a strategy was chosen in the form: the fields that belong to it, filled with what is in force."""
+        names = self._behind.front.names()
+        service = self._behind.front.find(shift_form.chosen_service(view)) or ""
+        strategy = shift_form.chosen_strategy(view) if strategy_chosen else None
+        chosen = shift_form.Chosen(service, await self._present(service), strategy)
+        if names:
+            await self._private.update_view(view, shift_form.shift_view(names, self.words_for(origin.user), chosen))
+
+    async def _present(self, service: str) -> model.Exposure | None:
+        """What is in force, or would be by the document; None where nobody can say at once: the form then asks for no change."""
+        try:
+            async with asyncio.timeout(PREFILL_SECONDS):
+                found = await self._behind.front.status(service) if service else None
+        except (errors.Away, cluster_errors.ClusterError, TimeoutError) as error:
+            _log.info("the form is not filled with what is in force", service=service, why=str(error) or type(error).__name__)
+            return None
+        if found is None or not found.synced:
+            return None
+        return found.exposure or (found.wished.exposure if found.wished else None)
 
     async def filled_in(self, asked: parsing.Shift, origin: origins.Origin) -> None:
         """The form was submitted. It has no channel: it counts, and is answered, in the first where changes are heard."""

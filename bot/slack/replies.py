@@ -1,6 +1,7 @@
 """Answers for one person's eyes, where they asked. Convenient: a failure is logged and nothing else happens."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 import aiohttp
@@ -61,6 +62,14 @@ class Replies:
             _log.warning("a view could not be opened", user=origin.user, why=_why(error))
             return _why(error)
         return ""
+
+    async def update_view(self, view: Mapping[str, Any], body: block_limits.Block) -> None:
+        """Over exactly the form that was seen: where the person has gone on meanwhile, their newer choice draws it."""
+        asked = {"view_id": view.get("id"), "hash": view.get("hash"), "view": body}
+        try:
+            await self._client.api_call("views.update", json=asked)
+        except FAILURES as error:
+            _log.info("a view was not updated", why=_why(error))
 
     async def publish_home(self, user: str, view: block_limits.Block) -> None:
         try:

@@ -1,13 +1,23 @@
-"""The form behind the global shortcut: a service, a percentage, a reason. Pure; it asks for what `/migrate shift` asks for."""
+"""The form behind the global shortcut: a service, which of its requests, a percentage, a reason. Pure; it asks for what
+`/migrate shift` asks for, in the same sentences where something is wrong.
 
+Slack keeps what was typed into a field as long as its block and action ids stay, and shows a new initial value only under a
+new one. So the ids of what depends on the chosen service end with its name, and the rule's with the strategy.
+"""
+
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from bot.slack import block_limits, card_parts, escaping, parsing
+from bot.slack import block_limits, card_parts, escaping, parsing, strategy_text
 from bot.slack.words import Words
+from k8s import model
 
 VIEW = "ferry.shift_view"  # callback id
-SERVICE, WEIGHT, REASON = "service", "weight", "reason"  # block ids
+SERVICE, STRATEGY, RULE, WEIGHT, REASON = "service", "strategy", "rule", "weight", "reason"  # block ids, up to a colon
+CHANGED = re.compile(r"ferry\.form\.(?:service|strategy)")  # action ids of fields that make the form another one
+AS_IT_IS = "as_it_is"
 _VALUE = "value"
 _MOST_OPTIONS = 100  # Slack's limit of a menu; beyond, the name is typed
 _SHORTEST_REASON = 3
@@ -21,10 +31,29 @@ class FormError(ValueError):
         self.block = block
 
 
-def shift_view(names: Sequence[str], words: Words) -> block_limits.Block:
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What the form is drawn for. `present`: the service's exposure now; None: not known. `strategy` None: the present one."""
+
+    service: str = ""
+    present: model.Exposure | None = None
+    strategy: model.Strategy | None = None
+
+    @property
+    def shown(self) -> model.Strategy | None:
+        """The strategy that stands in the menu; None: as it is."""
+        return self.strategy or (self.present.strategy if self.present else None)
+
+    @property
+    def rule(self) -> str:
+        """The present rule, where it is one of the strategy shown."""
+        same = self.present is not None and self.present.strategy is self.shown
+        return strategy_text.rule_of(self.present) if self.present and same else ""
+
+
+def shift_view(names: Sequence[str], words: Words, chosen: Chosen | None = None) -> block_limits.Block:
     """`names`: of the services there are; at least one."""
-    typed: card_parts.Block = {"type": "plain_text_input", "action_id": _VALUE, "max_length": 253}
-    menu = {"type": "static_select", "action_id": _VALUE, "options": [_option(name) for name in names]}
+    of = chosen or Chosen()
     weight = {"type": "plain_text_input", "action_id": _VALUE, "max_length": 4}
     reason: card_parts.Block = {
         "type": "plain_text_input",
@@ -33,6 +62,9 @@ def shift_view(names: Sequence[str], words: Words) -> block_limits.Block:
         "min_length": _SHORTEST_REASON,
         "max_length": parsing.LONGEST_REASON,
     }
+    hint = words.plain("shift_form.weight_hint")
+    if of.shown not in (None, model.Strategy.WEIGHT):
+        hint = words.plain("shift_form.weight_hint_rule")
     return {
         "type": "modal",
         "callback_id": VIEW,
@@ -40,11 +72,24 @@ def shift_view(names: Sequence[str], words: Words) -> block_limits.Block:
         "submit": card_parts.plain_text(words.plain("shift_form.submit"), 24),
         "close": card_parts.plain_text(words.plain("dialog.cancel"), 24),
         "blocks": [
-            _field(SERVICE, words.plain("shift_form.service"), menu if len(names) <= _MOST_OPTIONS else typed),
-            _field(WEIGHT, words.plain("shift_form.weight"), weight, hint=words.plain("shift_form.weight_hint")),
+            _service_field(names, of, words),
+            _strategy_field(of, words),
+            *_rule_field(of, words),
+            _field(WEIGHT, words.plain("shift_form.weight"), weight, hint=hint),
             _field(REASON, words.plain("shift_form.reason"), reason, hint=words.plain("shift_form.reason_hint")),
         ],
     }
+
+
+def chosen_service(view: Mapping[str, Any]) -> str:
+    """What stands in the service's field; empty: nothing yet."""
+    return _filled(view, SERVICE)
+
+
+def chosen_strategy(view: Mapping[str, Any]) -> model.Strategy | None:
+    """None: as it is."""
+    kind = _filled(view, STRATEGY)
+    return model.Strategy(kind) if kind in list(model.Strategy) else None
 
 
 def asked(view: Mapping[str, Any], words: Words) -> parsing.Shift:
@@ -52,19 +97,76 @@ def asked(view: Mapping[str, Any], words: Words) -> parsing.Shift:
     service = _filled(view, SERVICE)
     if not service:
         raise FormError(SERVICE, words.plain("shift_form.no_service"))
+    strategy = _strategy(view)
     found = parsing.PERCENT.fullmatch(_filled(view, WEIGHT))
     if found is None or int(found[1]) > 100:
         raise FormError(WEIGHT, words.plain("shift_form.no_weight"))
     reason = escaping.plain(_filled(view, REASON), parsing.LONGEST_REASON)
     if len(reason) < _SHORTEST_REASON:
         raise FormError(REASON, words.plain("shift_form.no_reason"))
-    return parsing.Shift(service, int(found[1]), reason)
+    return parsing.Shift(service, int(found[1]), reason, strategy)
+
+
+def _strategy(view: Mapping[str, Any]) -> strategy_text.StrategyAsked | None:
+    kind = chosen_strategy(view)
+    if kind is None:
+        return None
+    typed = "" if kind is model.Strategy.WEIGHT else _filled(view, RULE)
+    try:
+        # A network a line, or a space after a comma: no rule has a space within.
+        return strategy_text.read(kind, ",".join(part for part in re.split(r"[,\s]+", parsing.normalise(typed)) if part))
+    except strategy_text.RuleError as error:
+        # Submitted in the moment between the choice of a strategy and the field for its rule, the form has no such field.
+        block = _block_id(view, RULE) or _block_id(view, STRATEGY) or STRATEGY
+        raise FormError(block, f"{error} Try: {error.better.partition(' ')[2]}") from None
+
+
+def _service_field(names: Sequence[str], of: Chosen, words: Words) -> card_parts.Block:
+    label = words.plain("shift_form.service")
+    if len(names) > _MOST_OPTIONS:
+        return _field(SERVICE, label, {"type": "plain_text_input", "action_id": _VALUE, "max_length": 253})
+    options = [_option(name) for name in names]
+    menu: card_parts.Block = {"type": "static_select", "action_id": "ferry.form.service", "options": options}
+    if of.service in names:
+        menu["initial_option"] = _option(of.service)
+    return {**_field(SERVICE, label, menu), "dispatch_action": True}
+
+
+def _strategy_field(of: Chosen, words: Words) -> card_parts.Block:
+    options = [_option(kind, words.plain(f"shift_form.of_{kind}")) for kind in model.Strategy]
+    if of.present is None:
+        options.insert(0, _option(AS_IT_IS, words.plain("shift_form.as_it_is")))
+    initial = next(option for option in options if option["value"] == (of.shown or AS_IT_IS))
+    menu = {"type": "static_select", "action_id": "ferry.form.strategy", "options": options, "initial_option": initial}
+    return {**_field(f"{STRATEGY}:{of.service}", words.plain("shift_form.strategy"), menu), "dispatch_action": True}
+
+
+def _rule_field(of: Chosen, words: Words) -> list[card_parts.Block]:
+    kind = of.shown
+    if kind is None or kind is model.Strategy.WEIGHT:
+        return []
+    typed: card_parts.Block = {"type": "plain_text_input", "action_id": _VALUE, "max_length": strategy_text.LONGEST_RULE}
+    if of.rule and len(of.rule) <= strategy_text.LONGEST_RULE:
+        typed["initial_value"] = of.rule
+    typed["placeholder"] = card_parts.plain_text(strategy_text.EXAMPLES[kind], 150)
+    hint = words.plain(f"shift_form.rule_hint_{kind}")
+    return [_field(f"{RULE}:{of.service}:{kind}", words.plain(f"shift_form.rule_{kind}"), typed, hint=hint)]
+
+
+def _values(view: Mapping[str, Any]) -> Mapping[str, Any]:
+    state = view.get("state")
+    values = state.get("values") if isinstance(state, Mapping) else None
+    return values if isinstance(values, Mapping) else {}
+
+
+def _block_id(view: Mapping[str, Any], block: str) -> str:
+    """The field's id in this view; empty: it has no such field."""
+    return next((str(one) for one in _values(view) if str(one).partition(":")[0] == block), "")
 
 
 def _filled(view: Mapping[str, Any], block: str) -> str:
-    found: Any = view.get("state")
-    for name in ("values", block, _VALUE):
-        found = found.get(name) if isinstance(found, Mapping) else None
+    fields = _values(view).get(_block_id(view, block))
+    found = next(iter(fields.values()), None) if isinstance(fields, Mapping) else None
     if isinstance(found, Mapping):
         chosen = found.get("selected_option")
         text = chosen.get("value") if isinstance(chosen, Mapping) else found.get("value")
@@ -72,8 +174,8 @@ def _filled(view: Mapping[str, Any], block: str) -> str:
     return ""
 
 
-def _option(name: str) -> card_parts.Block:
-    return {"text": card_parts.plain_text(name, 75), "value": name}
+def _option(value: str, label: str = "") -> card_parts.Block:
+    return {"text": card_parts.plain_text(label or value, 75), "value": str(value)}
 
 
 def _field(block: str, label: str, element: card_parts.Block, *, hint: str = "") -> card_parts.Block:

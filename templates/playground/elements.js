@@ -40,7 +40,7 @@ function menu(block, part, screen, choices, chosen) {
     class: "menu", "aria-label": block.label ? words(block.label) : words(part.placeholder) || part.action_id,
     onchange: async () => {
       screen.hold(block, part, node.value || null);
-      if (inForm) return;
+      if (inForm && !block.dispatch_action) return;
       const went = await press(block, part, screen, node.value, node);
       if (!went) node.value = chosen || "";
     },

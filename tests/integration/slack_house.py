@@ -66,7 +66,8 @@ class Audit:
 class RecordingFront:
     """One service, `shop`, by the real rules (`decide`), without a cluster: records messages, shows cards, moves nothing.
 
-    `gate` cleared: `handle` waits until it is set. `failing`: what `handle` raises. `unread`: why the cluster is not known.
+    `gate` cleared: `handle` waits until it is set. `failing`: what `handle` raises, `failing_status`: `status`.
+    `unread`: why the cluster is not known.
     """
 
     chat: ports.Chat
@@ -75,6 +76,7 @@ class RecordingFront:
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     waiting_now: asyncio.Event = field(default_factory=asyncio.Event)
     failing: Exception | None = None
+    failing_status: Exception | None = None
     unread: str = ""
     of: migration.Migration = field(default_factory=lambda: builders.at(5))
 
@@ -125,6 +127,8 @@ class RecordingFront:
         return answers.Preview(planning.plan(looked, target=target), None)
 
     async def status(self, service: str) -> answers.ServiceStatus | None:
+        if self.failing_status is not None:
+            raise self.failing_status
         return answers.ServiceStatus(
             name=service, phase=self.of.phase, exposure=self.of.exposure, generation=1, wish=5, wished=None, holds=(),
             operation=self.of.operation, last=None, proxies=(answers.ProxyLine("pod-1", True, 5, 1, "record"),), expected=1,

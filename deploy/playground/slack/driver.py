@@ -50,18 +50,23 @@ class Driver:
         action_id: str,
         *,
         value: str | None = None,
+        filled: Mapping[str, Any] | None = None,
         confirm: bool = True,
     ) -> interactions.ClickOutcome:
         """Presses the element whose action_id is `action_id`, or starts with it, on the screen exactly as given.
 
         `value` picks the option of a menu, or one of several buttons. A confirm dialog is answered as `confirm` says.
+        `filled`: what else stands in the form's fields. A field of a form speaks up only where its block has `dispatch_action`.
         LookupError names what could have been pressed.
         """
         block, element = _element(screen, action_id, value)
         dialog = element.get("confirm")
         if dialog is not None and not confirm:
             return interactions.ClickOutcome(dialog=dialog, delivered=False)
-        outcome = await self._acts.click(user, screen, block, element, value=value)
+        if block["type"] == "input" and not block.get("dispatch_action"):
+            raise LookupError(f"{action_id!r} is a field that tells the app nothing before the form is submitted")
+        others = form_state.addressed(screen.blocks, filled or {})
+        outcome = await self._acts.click(user, screen, block, element, value=value, filled=others)
         return interactions.as_click(outcome, dialog=dialog)
 
     async def submit(self, user: str, view: str | records.View, values: Mapping[str, Any]) -> interactions.SubmitOutcome:

@@ -160,13 +160,13 @@ class Interactions:
         """Presses `element` on `screen` as that screen showed it; confirm dialogs are the caller's business."""
         action = form_state.action(block, element, value=value, action_ts=self._space.next_ts())
         person = self._space.people[user]
+        chosen = {} if element["type"] in ("button", "overflow") else {(block["block_id"], element["action_id"]): value}
         if isinstance(screen, records.View):
-            state = form_state.state_of(screen.blocks, filled or {})
+            state = form_state.state_of(screen.blocks, {**(filled or {}), **chosen})
             seen = self._space.screens.replace(screen, state=state) if screen.kind == "modal" else screen
             trigger_id = self._triggers.issue(user, view=seen if seen.kind == "modal" else None)
             payload = payloads.click_on_view(user=person, view=seen, action=action, trigger_id=trigger_id)
         else:
-            chosen = {} if element["type"] in ("button", "overflow") else {(block["block_id"], element["action_id"]): value}
             payload = payloads.click_on_message(
                 user=person,
                 channel=self._space.channels[screen.channel],

@@ -59,10 +59,13 @@ class LastGood:
             "addresses": {host: list(some) for host, some in kept.addresses.items()},
         }
         fresh = self._path.with_suffix(".new")
-        with contextlib.suppress(OSError):  # it is tried again the next time
+        try:
             fresh.write_text(json.dumps(document))
             fresh.replace(self._path)
             self._written = kept
+        except OSError:  # it is tried again the next time; half a file would only take the room that a hold needs
+            with contextlib.suppress(OSError):
+                fresh.unlink(missing_ok=True)
 
 
 def _document_of(service: model.Service) -> dict[str, Any]:

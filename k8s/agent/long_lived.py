@@ -27,8 +27,8 @@ class LongLived:
     def outlived(
         self, now: float, *, served: Mapping[str, int], ends: Mapping[str, frozenset[End]], standing: Standing
     ) -> frozenset[str]:
-        """Services whose connections at new are to be ended now. `served`: weights on the links; `ends`: where each one's new
-        cluster is; `now`: monotonic seconds.
+        """Services whose connections at new are to be ended now. `served`: weights on the links, of every service that may
+        ever have reached new; `ends`: where each one's new cluster is; `now`: monotonic seconds.
 
         An address that a service above 0 (or one within its grace) may use as well is left alone: whose connections there
         are cannot be told apart. It is looked at again until nobody else uses it.
@@ -39,7 +39,7 @@ class LongLived:
         waiting = sorted((over & ends.keys()) - self._settled)
         if not waiting:
             return frozenset()
-        used = {end for name in ends.keys() - over for end in ends[name]}
+        used = {end for name in (served.keys() - over) & ends.keys() for end in ends[name]}
         left = set(standing()) - used
         self._settled.update(name for name in waiting if not ends[name] & (left | used))
         return frozenset(name for name in waiting if ends[name] & left)

@@ -95,9 +95,11 @@ class Supervision:
         return held | {one.id for one in self._serving.holds_for_all}
 
     def _judge_document(self, view: views.ClusterView, now: float) -> None:
-        recorded = any(one.record is not None for one in self._serving.memories.values())
+        troubled = bool(view.document_trouble)  # a thousand services are not gone through twice a second for nothing
+        recorded = troubled and any(one.record is not None for one in self._serving.memories.values())
         since = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        order = self._fault.look(view, now, since=since, recorded=recorded, standing=self._standing())
+        standing = self._standing() if troubled else ()
+        order = self._fault.look(view, now, since=since, recorded=recorded, standing=standing)
         if order is not None:
             log.error("%s: every service is held at the old cluster (%s)", order.reason, order.id)
             place(self._serving, order)
@@ -106,7 +108,8 @@ class Supervision:
         if now - self._counted < long_lived.LOOK_EVERY:
             return
         self._counted = now
-        served = {name: self._serving.served(name).weight for name in self._serving.memories}
+        recorded = [name for name, one in self._serving.memories.items() if one.record is not None]
+        served = {name: self._serving.served(name).weight for name in recorded}
         found = self._outliving.outlived(
             now, served=served, ends=self._structure.ends, standing=lambda: processes.connections(self._watch.pids)
         )

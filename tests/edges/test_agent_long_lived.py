@@ -48,6 +48,12 @@ def test_an_address_that_another_service_may_still_use_is_left_alone_until_it_do
     assert world.outlived(176.0) == {"api", "shop"}
 
 
+def test_a_service_that_never_reached_new_keeps_nobody_waiting() -> None:
+    world = World(api=0)
+    world.ends["planned"] = frozenset({HERE})
+    assert [world.outlived(at) for at in (0.0, 65.0)] == [set(), {"api"}]
+
+
 def test_services_with_addresses_of_their_own_do_not_wait_for_each_other() -> None:
     world = World(api=0, shop=5)
     world.ends["shop"] = frozenset({THERE})

@@ -122,7 +122,7 @@ async def test_the_real_new_cluster_is_asked_by_its_name_and_shows_when_its_cert
     ends = datetime.datetime.now(datetime.UTC) + certificates._LIFETIME
     assert answer.certificate_expires is not None
     assert 0 <= ends.timestamp() - answer.certificate_expires < 3600
-    assert (cluster.counts.total, cluster.misdirected) == (1, 0)
+    assert (cluster.counts.total, cluster.counts.probes, cluster.misdirected) == (0, 1, 0)
     cluster.knobs.status = 503
     assert (await world.ask(cluster.port)).outcome == "http"
     await cluster.turn(new_cluster.Reach.DOWN)

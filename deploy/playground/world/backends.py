@@ -1,4 +1,7 @@
-"""The demo application: it answers with its side, and counts what reaches it. Measured figures come from here."""
+"""The demo application: it answers with its side, and counts what reaches it. Measured figures come from here.
+
+What the agents ask to see whether it is well is answered like any request, and counted apart: it is nobody's request.
+"""
 
 import asyncio
 import random
@@ -13,6 +16,7 @@ from deploy.playground.world import listening, wire
 BUCKETS_A_SECOND = 10
 _BUCKETS_KEPT = 6000  # ten minutes
 _ECHOED = 4096
+_PROBER = "ferry-agent"  # what a probe calls itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +31,13 @@ class Arrival:
 
 @dataclass(slots=True)
 class Counts:
-    """What a backend has seen: every request whose head arrived, whatever became of it. Read it directly; never asked by HTTP."""
+    """What a backend has seen: every request whose head arrived, whatever became of it. Read it directly; never asked by HTTP.
+
+    `probes` are in no other number.
+    """
 
     total: int = 0
+    probes: int = 0
     failed: int = 0  # answered with 500 or above, reset, or left hanging, by a knob
     first_failure: float | None = None  # monotonic seconds
     per_host: Counter[str] = field(default_factory=Counter)
@@ -57,7 +65,7 @@ class Counts:
 
     def reset(self) -> None:
         """Forgets everything."""
-        self.total = self.failed = 0
+        self.total = self.probes = self.failed = 0
         self.first_failure = None
         self.per_host.clear()
         self.last = None
@@ -88,6 +96,8 @@ class Application:
         self.side = side
         self.counts = Counts()
         self.knobs = Knobs()
+        self.audible = asyncio.Event()  # clear: nothing arrives here any more, and nothing leaves
+        self.audible.set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, to its end."""
@@ -97,24 +107,29 @@ class Application:
 
     async def answer(self, head: wire.Head, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """One request whose head was read. False: the connection must end. Raises BrokenMessage."""
-        self.counts.add(Arrival(time.monotonic(), head.host, head.path, head.first))
+        await self.audible.wait()
+        probe = head.field("user-agent") == _PROBER
+        if probe:
+            self.counts.probes += 1
+        else:
+            self.counts.add(Arrival(time.monotonic(), head.host, head.path, head.first))
         knobs = self.knobs
-        if knobs.reset:
+        if not probe and (knobs.reset or knobs.hang):
             self.counts.fail()
+        if knobs.reset:
             writer.transport.abort()
             return False
-        if knobs.hang:
-            self.counts.fail()
-            if not await self._hung(reader):
-                return False
+        if knobs.hang and not await self._hung(reader):
+            return False
         if head.lists("expect", "100-continue"):
             writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         size, start = await wire.body(reader, wire.request_framing(head), most=_ECHOED)
         if knobs.delay:
             await asyncio.sleep(knobs.delay)
         status = knobs.choose()
-        if status >= 500:
+        if status >= 500 and not probe:
             self.counts.fail()
+        await self.audible.wait()
         echo = {
             "side": self.side, "host": head.host, "method": head.first, "path": head.second,
             "headers": {name.lower(): value for name, value in head.fields},

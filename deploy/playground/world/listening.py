@@ -61,6 +61,14 @@ class Listener:
         if server is not None:
             await server.wait_closed()
 
+    def fall_silent(self) -> None:
+        """Listens no more and reads nothing more; open connections stay open, and nobody is told. `stop` ends them."""
+        server, self._server = self._server, None
+        if server is not None:
+            server.close()
+        for writer in self._connections.values():
+            writer.transport.pause_reading()  # type: ignore[attr-defined]  # every transport of a server can; typeshed is coarser
+
     def cut(self) -> None:
         """Resets every open connection, and goes on listening."""
         for writer in self._connections.values():

@@ -6,7 +6,7 @@ import ssl
 import weakref
 from collections.abc import Iterable
 
-from deploy.playground.world import certificates, listening, wire
+from deploy.playground.world import certificates, full_queue, listening, wire
 from deploy.playground.world.backends import Application, Counts, Knobs
 
 
@@ -16,6 +16,7 @@ class Reach(enum.Enum):
     UP = "up"
     DOWN = "down"  # the port is closed: connections are refused
     UNREACHABLE = "unreachable"  # connections are accepted and nothing ever answers, not even TLS
+    DROPPED = "dropped"  # packets are lost: no new connection comes about, open ones fall silent without an end
 
 
 class NewCluster(listening.AtListener):
@@ -36,6 +37,7 @@ class NewCluster(listening.AtListener):
         context.sni_callback = self._choose
         self._listener = listening.Listener(self._serve, address=address, port=port, tls=context)
         self._hole: listening.Listener | None = None
+        self._full: full_queue.FullQueue | None = None
         self.reach = Reach.DOWN
 
     @property
@@ -57,19 +59,33 @@ class NewCluster(listening.AtListener):
         await self.turn(Reach.DOWN)
 
     async def turn(self, reach: Reach) -> None:
-        """Makes it reachable in this way. Open connections are reset when it changes."""
+        """Makes it reachable in this way. Open connections are reset when it changes, unless packets are dropped from now on."""
         if reach is self.reach:
             return
+        await self._open_again()
+        if reach is Reach.DROPPED:
+            self.application.audible.clear()
+            self._listener.fall_silent()
+            self._full = full_queue.FullQueue(self.address, self.port)
+            self.reach = reach
+            return
         await self._listener.stop()
-        hole, self._hole = self._hole, None
-        if hole is not None:
-            await hole.stop()
+        self.application.audible.set()
         if reach is Reach.UP:
             await self._listener.start()
         elif reach is Reach.UNREACHABLE:
             self._hole = listening.Listener(_swallow, address=self.address, port=self.port)
             await self._hole.start()
         self.reach = reach
+
+    async def _open_again(self) -> None:
+        """The port is free for another one."""
+        hole, self._hole = self._hole, None
+        if hole is not None:
+            await hole.stop()
+        full, self._full = self._full, None
+        if full is not None:
+            full.close()
 
     def _choose(self, connection: ssl.SSLObject | ssl.SSLSocket, name: str | None, _: ssl.SSLContext) -> None:
         name = (name or "").lower()

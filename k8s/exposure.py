@@ -4,6 +4,8 @@ Pure. The order is partial: two exposures that differ in target, TLS, sticky key
 whatever their weights, except that nothing is below weight 0.
 """
 
+import ipaddress
+from collections.abc import Sequence
 from dataclasses import replace
 
 from k8s import model
@@ -39,16 +41,43 @@ def _frame(exposure: model.Exposure) -> model.Exposure:
 
 
 def _rules_at_most(one: model.Exposure, other: model.Exposure) -> bool:
+    """Of exposures that draw clients alike: a rule takes some of the requests of which the weight alone takes all."""
+    if other.strategy is model.Strategy.WEIGHT:
+        # A listed user goes to new whatever was drawn, and others are drawn by another key: only all is more than that.
+        return one.strategy is not model.Strategy.USER or other.weight == 100
     if one.strategy != other.strategy:
         return False
     match one.strategy:
-        case model.Strategy.WEIGHT:
-            return True
         case model.Strategy.HEADER:
             mine, theirs = one.header, other.header
-            return mine is not None and theirs is not None and mine.name == theirs.name and set(mine.values) <= set(theirs.values)
+            if (
+                mine is None or theirs is None or mine.name.lower() != theirs.name.lower()
+            ):  # nginx knows no case in a header's name
+                return False
+            return set(mine.values) <= set(theirs.values)
         case model.Strategy.IP:
-            return set(one.cidrs) <= set(other.cidrs)
+            return _within(one.cidrs, other.cidrs)
         case model.Strategy.USER:
             ours, yours = one.user, other.user
             return ours is not None and yours is not None and ours.source == yours.source and set(ours.ids) <= set(yours.ids)
+
+
+def _within(some: Sequence[str], others: Sequence[str]) -> bool:
+    """Whether every address of `some` networks is in one of the others."""
+    return all(any(_contains(wide, narrow) for wide in _joined(others)) for narrow in map(ipaddress.ip_network, some))
+
+
+def _joined(cidrs: Sequence[str]) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """Neighbours become one network, so that two halves contain the whole."""
+    found = [ipaddress.ip_network(one) for one in cidrs]
+    four = [one for one in found if isinstance(one, ipaddress.IPv4Network)]
+    six = [one for one in found if isinstance(one, ipaddress.IPv6Network)]
+    return [*ipaddress.collapse_addresses(four), *ipaddress.collapse_addresses(six)]
+
+
+def _contains(wide: ipaddress.IPv4Network | ipaddress.IPv6Network, narrow: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:
+    if isinstance(wide, ipaddress.IPv4Network) and isinstance(narrow, ipaddress.IPv4Network):
+        return narrow.subnet_of(wide)
+    if isinstance(wide, ipaddress.IPv6Network) and isinstance(narrow, ipaddress.IPv6Network):
+        return narrow.subnet_of(wide)
+    return False

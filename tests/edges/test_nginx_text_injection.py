@@ -180,6 +180,19 @@ def test_any_text_in_any_field_is_refused_or_only_itself(
     assert {"user.source", "paths.path", "new_host", "tls.ca", "new_address", "override_secret", "cidrs"} <= passed
 
 
+@pytest.mark.parametrize("way", [modelled, documented])
+@pytest.mark.parametrize("name", PLAIN)
+def test_no_character_that_means_something_to_nginx_passes_in_any_field(
+    tmp_path: Path, name: str, way: Callable[[model.Strategy, Fields], nginx.Site]
+) -> None:
+    """Each in front, inside and behind a good value: what the search above may miss."""
+    for character in ";{}\"'$\\\n\t #*^|%&!?`()<>,\0\u00e9\u2028":
+        for text in (f"{character}{PLAIN[name]}", f"{PLAIN[name][:3]}{character}{PLAIN[name][3:]}", f"{PLAIN[name]}{character}"):
+            for strategy in (model.Strategy.HEADER, model.Strategy.IP, model.Strategy.USER):
+                with pytest.raises((model.ModelError, wish_document.WishError)):
+                    nginx.render(CONFIG, [way(strategy, Fields({**PLAIN, name: text}))])
+
+
 def test_a_secret_that_is_none_is_refused_without_being_repeated() -> None:
     for text in ("", "a" * 31, "a" * 129, "G" * 64, "A" * 64, "0123456789abcdef" * 2 + ";", "\n" + "a" * 40):
         with pytest.raises(model.ModelError) as refused:

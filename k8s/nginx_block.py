@@ -47,6 +47,11 @@ class Block:
     ca: str | None
 
     @property
+    def by_path(self) -> bool:
+        """Whether the path says which upstream of old answers."""
+        return len(self.old_backends) > 1
+
+    @property
     def old_known(self) -> bool:
         return any(old.addresses for old in self.old_backends)
 

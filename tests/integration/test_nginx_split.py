@@ -87,3 +87,19 @@ async def test_without_an_address_of_new_old_answers_and_nginx_names_its_generat
     assert [await proxy.ask("GET"), await proxy.ask("POST")] == [(200, "old")] * 2
     async with proxy.client.get(f"http://{proxy.config.status_listen}/generation") as reply:
         assert await reply.text() == nginx.render(proxy.config, [unreachable]).generation
+
+
+async def test_paths_with_a_backend_of_their_own_reach_it_and_all_others_the_main_one(proxy: Proxy) -> None:
+    files = nginx_backends.Cluster("files")
+    proxy.more.append(files)
+    await files.start()
+    paths = (model.PathBackend("/static", model.Backend("files.team.svc", 80)),)
+    split = replace(proxy.ruled(service={"paths": paths}), path_addresses=((f"127.0.0.1:{files.port}",),))
+    await proxy.start(split)
+    asked = ("/static", "/static/a/b", "/staticky", "/", "/a/static/")
+    proxy.weigh(0)
+    assert [(await proxy.ask(path=path))[1] for path in asked] == ["files", "files", "old", "old", "old"]
+    proxy.weigh(100)
+    assert [(await proxy.ask(path=path))[1] for path in asked] == ["new"] * 5
+    proxy.new.status = 503
+    assert [(await proxy.ask(path=path))[1] for path in asked] == ["files", "files", "old", "old", "old"]

@@ -88,7 +88,9 @@ async def measure() -> None:
             async with proxy_world.torn_down(world):
                 await world.start()
                 await world.raised(WEIGHT, expected=0)
-                _report(name, await _through(world, turn))
+                seen = await _through(world, turn)
+                proxy_world.demand_alive(world)
+                _report(name, seen)
 
 
 async def _through(world: FaultyProxy, turn: Turn) -> Seen:

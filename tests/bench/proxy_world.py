@@ -59,6 +59,13 @@ async def torn_down(world: one_proxy.OneProxy) -> AsyncIterator[None]:
             await part.stop()
 
 
+def demand_alive(world: one_proxy.OneProxy) -> None:
+    """Raises RuntimeError when the agent ended meanwhile: what was measured was a proxy without one."""
+    if world.agent.returncode is not None:
+        said = (world.folder / "agent.log").read_text()[-500:]
+        raise RuntimeError(f"the agent ended ({world.agent.returncode}) while it was measured; it last said: {said}")
+
+
 async def moved(world: one_proxy.OneProxy, services: Sequence[str], weight: int, *, limit: float) -> float | None:
     """Seconds until every link is at this weight, as read from disk; None: not within `limit` seconds."""
     files = links.Links(world.folder / "run")

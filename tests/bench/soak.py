@@ -56,7 +56,9 @@ async def _run(world: proxy_world.FastProxy, minutes: float) -> None:
         failed += sum(run.failed for run in runs)
         kinds |= {run.kinds for run in runs if run.kinds}
         rows.say(f"{now / 60:.1f} of {minutes:g} minutes, {requests} requests, {failed} failed")
+        proxy_world.demand_alive(world)
         _look(courses, (loop.time() - began) / 60, workers, world.agent.pid)
+    proxy_world.demand_alive(world)
     if workers != memory.children(master):
         kinds.add("nginx's workers are not those of the beginning")
     rows.at_most(

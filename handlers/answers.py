@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from handlers.rules import migration, refusals
-from k8s import model, views
+from k8s import hold_document, model, suppression, views
+
+_LATCH = "latch-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,20 @@ class Heard:
     lost: tuple[str, ...] = ()
 
 
+class Maker(StrEnum):
+    """Who made a hold, as its id tells: a proxy's breaker that latched, a broken `migration.yaml`, or anybody else."""
+
+    BREAKER = "latch"
+    DOCUMENT = "document"
+    OTHER = "other"
+
+
+def maker(hold: model.Hold) -> Maker:
+    if hold.id.startswith(_LATCH):
+        return Maker.BREAKER
+    return Maker.DOCUMENT if hold.id.startswith(hold_document.DOCUMENT_PREFIX) else Maker.OTHER
+
+
 @dataclass(frozen=True, slots=True)
 class ProxyLine:
     """What one proxy says of a service. `served` None: it gives no answer; `because` says why it serves that."""
@@ -74,6 +91,7 @@ class ServiceStatus:
     firing: tuple[str, ...]
     trouble: tuple[str, ...]
     synced: bool = True  # False: the cluster cannot be read completely, so this may be old
+    suppressed: suppression.Suppressed | None = None  # proxies keep what was approved from new by themselves
 
     @property
     def weight(self) -> int:
@@ -91,6 +109,7 @@ class ServiceLine:
     old_host: str
     holds: tuple[str, ...]
     operation: migration.Operation | None
+    suppressed: suppression.Suppressed | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 
 from handlers import adopting, errors, fleets, messages, outside
-from k8s import model, views
+from k8s import model, suppression, views
 
 _LOUD = (messages.Severity.CRITICAL, messages.Severity.WARNING)
 
@@ -44,6 +44,8 @@ class Blockers:
         if blind:
             sentences.append(blind)
         sentences += fleet_trouble(fleet, view.name)
+        if view.record is None or not view.record.finished:  # what is finished has no breaker: there is no old to go to
+            sentences += suppression.against_raising(fleet, view.name)
         reported = adopting.only_reported(fleet, view, self._world.clock, cluster=self._world.cluster.view())
         causes = {alert.cause for alert in alerts}
         still = tuple(hold.id for hold in (*view.holds, *reported) if hold.cause and hold.cause in causes)

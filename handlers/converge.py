@@ -7,6 +7,8 @@ from handlers.rules import effects, migration, planning
 from k8s import convergence, views
 
 _SHOWN_EVERY = 2.0  # seconds between two sentences of progress
+_SUPPRESSED_LOOKS = 4  # as many in a row, and as long, until a raise that every proxy's breaker cuts is given up:
+_SUPPRESSED_FOR = 10.0  # seconds; a probe has found a new cluster well by then, or it is not well
 Progress = Callable[[str], Awaitable[None]]
 
 
@@ -22,12 +24,15 @@ class Converging:
         clock = self._world.clock
         until = clock.monotonic() + self._limits.converge
         shown, said = clock.monotonic(), ""
+        patience = _Patience(min(_SUPPRESSED_FOR, self._limits.converge / 3))
         facts = {"id": f"{effect.id}/served/{effect.generation}", "service": effect.service, "operation": effect.id}
         while True:
             verdict = self._verdict(effect, operation, await self._fleets.ask())
             now = clock.monotonic()
             if isinstance(verdict, convergence.Converged):
                 return messages.Converged(at=clock.now(), because=verdict.sentence, **facts)
+            if isinstance(verdict, convergence.Waiting) and patience.ended(verdict, now):
+                return messages.NotConverged(at=clock.now(), why=verdict.sentence, **facts)
             if now >= until:
                 why = f"not every proxy served it within {self._limits.converge:g} s: {verdict.sentence}"
                 return messages.NotConverged(at=clock.now(), why=why, **facts)
@@ -70,3 +75,22 @@ class Converging:
         who = "; ".join(f"{pod} {why}" for pod, why in lagging)
         done = total - len(lagging)
         return convergence.Waiting(done, total, tuple(lagging), f"{done} of {total} proxies ended the holds: {who}")
+
+
+class _Patience:
+    """With a raise that has reached every proxy and that every proxy's breaker cuts: waiting on helps nobody."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._looks = 0
+        self._since = 0.0
+
+    def ended(self, verdict: convergence.Waiting, now: float) -> bool:
+        """Asked at every look."""
+        if not verdict.all_suppressed:
+            self._looks = 0
+            return False
+        self._looks += 1
+        if self._looks == 1:
+            self._since = now
+        return self._looks >= _SUPPRESSED_LOOKS and now - self._since >= self._seconds

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from handlers import answers, audit_entry, errors, fleets, outside
 from handlers.rules import migration, refusals
-from k8s import convergence, exposure, model, views
+from k8s import convergence, exposure, model, suppression, views
 
 
 def names(view: views.ClusterView) -> tuple[str, ...]:
@@ -85,6 +85,7 @@ def overview(
                 old_host=hosts.old_host if hosts else "",
                 holds=tuple(hold.id for hold in one.holds),
                 operation=operation,
+                suppressed=_suppressed(fleet, one) if fleet is not None else None,
             )
         )
         if fleet is not None and (operation is None or operation.phase not in migration.RUNNING):
@@ -93,13 +94,16 @@ def overview(
 
 
 def served_otherwise(fleet: views.Fleet, one: views.ServiceView) -> list[str]:
-    """What proxies serve where that is not what the cluster says; while an operation runs it may differ for a moment."""
+    """What proxies serve where that is not what the cluster says; while an operation runs it may differ for a moment. What a
+    breaker keeps from new is told as that.
+    """
     said = 0 if one.holds or one.in_force is None else min(one.in_force.weight, one.wish)
-    served = [report.services[one.name].served for report in fleet.reports if one.name in report.services]
+    reports = [report.services[one.name] for report in fleet.reports if one.name in report.services]
+    served = [report.served for report in reports if report.suppression is None or report.served > said]
     found = []
     for weight in sorted(set(served) - {said}, reverse=True):
         then = f"`/migrate rollback {one.name}` takes it all back" if weight > said else f"`/migrate status {one.name}` says why"
-        who = f"{served.count(weight)} of {len(served)} proxies"
+        who = f"{served.count(weight)} of {len(reports)} proxies"
         found.append(f"{one.name}: {who} serve {weight}%, and the cluster says {said}%; {then}")
     return found
 
@@ -132,6 +136,7 @@ async def status(world: outside.Outside, of: migration.Migration) -> answers.Ser
         firing=firing,
         trouble=tuple(dict.fromkeys(trouble)),
         synced=world.cluster.view().synced,
+        suppressed=_suppressed(fleet, one),
     )
 
 
@@ -158,6 +163,13 @@ def _proxies(fleet: views.Fleet, service: str) -> tuple[answers.ProxyLine, ...]:
         lines.append(answers.ProxyLine(report.pod, report.ready, one.served if one else 0, one.generation if one else 0, because))
     lines += [answers.ProxyLine(pod, ready=False, served=None, generation=0, because="gives no answer") for pod in fleet.silent]
     return tuple(sorted(lines, key=lambda line: line.pod))
+
+
+def _suppressed(fleet: views.Fleet, one: views.ServiceView) -> suppression.Suppressed | None:
+    """What is finished has no breaker: there is no old to go to."""
+    if one.record is not None and one.record.finished:
+        return None
+    return suppression.of(fleet, one.name)
 
 
 def _served(fleet: views.Fleet, of: migration.Migration, one: views.ServiceView) -> str:

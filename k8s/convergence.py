@@ -1,13 +1,14 @@
 """Do all proxies serve what was written? Pure: a verdict over what every agent said.
 
-A raise needs the expected number of ready proxies, none unknown, all serving exactly the generation. Lowering needs
+A raise needs the expected number of ready proxies, none unknown, all serving exactly the generation, and no breaker that cuts
+it, though it be to the very weight. Lowering needs
 every live proxy, terminating ones too, to report the generation (or a later one) or the hold. No proxies: never.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from k8s import model, proxy_report, views
+from k8s import model, proxy_report, suppression, views
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +21,20 @@ class Converged:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """`done` of `total` proxies serve it. `lagging`: (pod, why), silent pods too."""
+    """`done` of `total` proxies serve it. `lagging`: (pod, why), silent pods too. `suppressed`: pods that do not lag: they have
+    it, and their breaker keeps its traffic from new.
+    """
 
     done: int
     total: int
     lagging: tuple[tuple[str, str], ...]
     sentence: str
+    suppressed: tuple[str, ...] = ()
+
+    @property
+    def all_suppressed(self) -> bool:
+        """Every proxy has it, and none lets through what was asked for: nothing but the new cluster itself is in the way."""
+        return bool(self.suppressed) and not self.done and not self.lagging
 
 
 Verdict = Converged | Waiting
@@ -35,12 +44,15 @@ def of_raise(fleet: views.Fleet, service: str, *, generation: int, weight: int) 
     """Has the record `generation` at `weight` percent taken effect everywhere?"""
     serving = [report for report in fleet.reports if not report.terminating]
     lagging = [(report.pod, why) for report in serving if (why := _raise_lag(report, service, generation, weight))]
-    done = len(serving) - len(lagging)
+    behind = {pod for pod, _ in lagging}
+    cut = [report for report in serving if report.pod not in behind and report.services[service].suppression is not None]
+    done = len(serving) - len(lagging) - len(cut)
     total = max(fleet.expected, len(serving))
     lagging += [(pod, "gives no answer") for pod in fleet.silent]
-    if fleet.expected > 0 and done >= fleet.expected and not lagging:
-        return Converged(done, f"{done} of {total} proxies serve generation {generation} at {weight}%")
-    return _waiting(done, total, lagging, f"generation {generation} at {weight}%")
+    goal = f"generation {generation} at {weight}%"
+    if fleet.expected > 0 and done >= fleet.expected and not lagging and not cut:
+        return Converged(done, f"{done} of {total} proxies serve {goal}")
+    return _waiting(done, total, lagging, goal, also=suppression.sentences(cut, service), suppressed=[one.pod for one in cut])
 
 
 def of_lowering(fleet: views.Fleet, service: str, *, generation: int = 0, weight: int = 0, hold: str = "") -> Verdict:
@@ -58,15 +70,23 @@ def of_lowering(fleet: views.Fleet, service: str, *, generation: int = 0, weight
     return _waiting(done, total, lagging, goal)
 
 
-def _waiting(done: int, total: int, lagging: Sequence[tuple[str, str]], goal: str) -> Waiting:
+def _waiting(
+    done: int,
+    total: int,
+    lagging: Sequence[tuple[str, str]],
+    goal: str,
+    *,
+    also: Sequence[str] = (),
+    suppressed: Sequence[str] = (),
+) -> Waiting:
     if total == 0:
         return Waiting(0, 0, (), f"no proxy is there to serve {goal}; look at the migration-proxy Deployment")
-    who = "; ".join(f"{pod} {why}" for pod, why in lagging) or f"{total - done} of the expected proxies are not there"
-    return Waiting(done, total, tuple(lagging), f"{done} of {total} proxies serve {goal}: {who}")
+    who = "; ".join([*(f"{pod} {why}" for pod, why in lagging), *also]) or f"{total - done} of the expected proxies are not there"
+    return Waiting(done, total, tuple(lagging), f"{done} of {total} proxies serve {goal}: {who}", tuple(suppressed))
 
 
 def _raise_lag(report: proxy_report.ProxyReport, service: str, generation: int, weight: int) -> str:
-    """Why this proxy does not serve it; empty when it does."""
+    """Why this proxy does not serve it; empty when it does, or would if its breaker let it."""
     one = report.services.get(service)
     if not report.ready:
         return "is not ready"
@@ -76,7 +96,7 @@ def _raise_lag(report: proxy_report.ProxyReport, service: str, generation: int, 
         return f"serves generation {one.generation}"
     if not one.applied:
         return "has not applied the configuration"
-    if one.served != weight:
+    if one.served != weight and one.suppression is None:
         return f"serves {one.served}%" + (f" ({one.because})" if one.because else "")
     return ""
 

@@ -30,7 +30,8 @@ class ServiceReport:
     """What one agent says of one service. `generation`: the record it serves. `served`: the weight on its links now.
 
     `pushed`: of `holds`, those whose words (reason, by, since, cause) it knows, each of the service it was placed for (or `all`).
-    `suppression`: the percent to which its breaker cuts what was approved; None: it does not.
+    `suppression`: the percent to which its breaker cuts what was approved; None: it does not. `suppressed_since`: ISO time,
+    empty where that is not known. `new_up`: what its probe of the new cluster says; None: nothing yet, or it is not asked.
     """
 
     service: str
@@ -43,6 +44,8 @@ class ServiceReport:
     traffic: Traffic | None = None  # None: this agent cannot count
     pushed: tuple[model.Hold, ...] = ()
     suppression: int | None = None
+    suppressed_since: str = ""
+    new_up: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

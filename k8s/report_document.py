@@ -42,6 +42,9 @@ def service_from(document: object) -> proxy_report.ServiceReport:
     suppression = fields.get("suppression")  # agents before breakers do not say it
     if suppression is not None:
         suppression = _field(fields, "suppression", int)
+    new_up = fields.get("new_up")
+    if new_up is not None:
+        new_up = _field(fields, "new_up", bool)
     report = proxy_report.ServiceReport(
         service=_field(fields, "service", str),
         generation=_field(fields, "generation", int),
@@ -53,6 +56,8 @@ def service_from(document: object) -> proxy_report.ServiceReport:
         traffic=_traffic_from(fields.get("traffic")),
         pushed=_holds_from(fields.get("pushed")),
         suppression=suppression,
+        suppressed_since=_field(fields, "suppressed_since", str) if "suppressed_since" in fields else "",
+        new_up=new_up,
     )
     if not 0 <= (report.suppression or 0) <= 100:
         raise errors.BadReply(f"the agent reports a suppression to {report.suppression}%, which cannot be; look at its log")

@@ -1,12 +1,12 @@
 """Cards about services: one, all of them, the past of one, a plan that nobody asked for yet. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bot.slack import buttons, card_parts, effect_words, operation_cards, strategy_text
 from bot.slack.words import Live, Words, code, foreign, joined
 from handlers import answers
 from handlers.rules import migration
-from k8s import model
+from k8s import model, suppression
 
 Action = buttons.Action
 DIFF_IN_PREVIEW = 2_000
@@ -16,10 +16,13 @@ LINES_BUDGET = 8_500  # characters of a list; the rest of block_limits.TEXT_IN_M
 def status_card(status: answers.ServiceStatus, words: Words, *, take_back: str) -> card_parts.Shown:
     """One service. `take_back`: the kubectl line, shown while the new cluster gets anything."""
     facts = {"service": status.name, "phase": words.plain(f"service_phase.{status.phase}"), "weight": status.weight}
-    blocks = [card_parts.header(words.plain("status.title", **facts)), card_parts.fields(_status_fields(status, words))]
+    blocks = [card_parts.header(_title(status, words, facts)), card_parts.fields(_status_fields(status, words))]
     if status.exposure:
         hosts = {"old_host": status.exposure.old_host, "new_host": status.exposure.new_host}
         blocks.append(card_parts.section(words.live("field.hosts", **hosts)))  # a field is too narrow for a whole host
+    if status.suppressed:
+        said = words.live("status.suppressed", approved=status.weight, **_kept_from_new(status.suppressed, words))
+        blocks.insert(1, card_parts.section(said))
     blocks += _holds(status.holds, words)
     blocks += _proxies(status, words)
     if not status.synced:
@@ -36,6 +39,8 @@ def status_card(status: answers.ServiceStatus, words: Words, *, take_back: str) 
     blocks += card_parts.actions(_status_buttons(status, words))
     if status.weight > 0:
         blocks += card_parts.take_back_line(take_back, words)
+    if status.suppressed:
+        return card_parts.Shown(foreign(_title(status, words, facts)), blocks)
     return card_parts.Shown(words.live("status.text", served=status.served, **facts), blocks)
 
 
@@ -110,6 +115,26 @@ def preview_card(preview: answers.Preview, words: Words, *, take_back: str = "")
     return card_parts.Shown(words.live("preview.text", **facts), [*blocks, *card_parts.take_back_line(take_back, words)])
 
 
+def _title(status: answers.ServiceStatus, words: Words, facts: Mapping[str, object]) -> str:
+    if status.suppressed:
+        return words.plain("status.title_suppressed", **facts, now=_now(status.suppressed))
+    return words.plain("status.title", **facts)
+
+
+def _kept_from_new(suppressed: suppression.Suppressed, words: Words) -> dict[str, object]:
+    """The facts of a breaker that cuts; the reason is an agent's, whatever the language around it."""
+    why = foreign(suppressed.why, 250)
+    if suppressed.since:
+        why = words.live("status.suppressed_since", why=why, since=card_parts.moment(suppressed.since))
+    return {"now": _now(suppressed), "count": len(suppressed.pods), "of": suppressed.total, "why": why}
+
+
+def _now(suppressed: suppression.Suppressed) -> str:
+    """What proxies serve meanwhile: `0%`, or `0–25%` where not every breaker is open."""
+    low, high = suppressed.lowest, suppressed.highest
+    return f"{low}%" if low == high else f"{low}–{high}%"
+
+
 def _status_fields(status: answers.ServiceStatus, words: Words) -> list[Live]:
     shown = [
         words.live("field.weight", bar=card_parts.weight_bar(status.weight), weight=status.weight),
@@ -127,7 +152,14 @@ def _holds(holds: Sequence[model.Hold], words: Words) -> list[card_parts.Block]:
     lines = []
     for hold in holds:
         facts = {"id": foreign(hold.id, 80), "reason": foreign(hold.reason or "-", 160), "since": card_parts.moment(hold.since)}
-        lines.append(words.live("status.hold", by=card_parts.person(hold.by), **facts))
+        by = card_parts.person(hold.by)
+        match answers.maker(hold):
+            case answers.Maker.BREAKER:
+                lines.append(words.live("status.hold_latch", by=by, **facts))
+            case answers.Maker.DOCUMENT:
+                lines.append(words.live("status.hold_document", by=by, **facts))
+            case answers.Maker.OTHER:
+                lines.append(words.live("status.hold", by=by, **facts))
     return [card_parts.section(words.live("status.holds")), *card_parts.listed(lines, 1_500, words)] if holds else []
 
 
@@ -155,7 +187,8 @@ def _sentences(heading: Live, sentences: Sequence[str], words: Words) -> list[ca
 def _what_next(status: answers.ServiceStatus, words: Words) -> Live:
     """The one thing to type now."""
     name = status.name
-    if not status.synced or (status.operation and status.operation.phase in migration.RUNNING):
+    running = status.operation and status.operation.phase in migration.RUNNING
+    if not status.synced or running or (status.suppressed and not status.operation):
         return words.live("status.next_wait", command=code(f"/migrate rollback {name} {words.plain('preview.reason')}"))
     if status.holds:
         return words.live("status.next", command=code(f"/migrate safe-mode off {name} {words.plain('preview.reason')}"))
@@ -183,6 +216,9 @@ def _service_line(line: answers.ServiceLine, words: Words) -> Live:
         note = Live(note + _under_way(line.operation, words))
     elif not line.holds and line.phase is not migration.Phase.STEADY:
         note = words.live("overview.phase", phase=words.plain(f"service_phase.{line.phase}"))
+    if line.suppressed:
+        facts = {"now": _now(line.suppressed), "count": len(line.suppressed.pods), "of": line.suppressed.total}
+        note = Live(note + words.live("overview.suppressed", **facts))
     if line.wish != line.weight and not line.operation:
         note = Live(note + words.live("overview.wish", wish=line.wish))
     return words.live("overview.line", bar=card_parts.weight_bar(line.weight), service=line.name, weight=line.weight, note=note)
@@ -197,7 +233,7 @@ def _under_way(operation: migration.Operation, words: Words) -> Live:
 
 def _calm(line: answers.ServiceLine) -> tuple[bool, bool, str]:
     """Sorts what needs a look before what moves, and that before the rest; by name."""
-    return not (line.operation or line.holds or line.wish != line.weight), line.weight == 0, line.name
+    return not (line.operation or line.holds or line.suppressed or line.wish != line.weight), line.weight == 0, line.name
 
 
 def _past(one: answers.Past, words: Words) -> Live:

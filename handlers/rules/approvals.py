@@ -87,7 +87,8 @@ def forbids_raise(of: migration.Migration, plan: migration.Plan) -> refusals.Ref
     if firing:
         return refusals.refuse(Reason.CAUSE_FIRES, service=of.service, holds=", ".join(firing))
     if of.blockers:
-        return refusals.refuse(Reason.BLOCKED, service=of.service, blockers="; ".join(of.blockers))
+        reason = Reason.NOT_RELEASED if plan.kind is migration.Kind.RELEASE else Reason.BLOCKED
+        return refusals.refuse(reason, service=of.service, blockers="; ".join(of.blockers))
     # What other rules select is no part of what new has had so far: from there the whole weight is the step.
     start = plan.from_weight if plan.before is not None and planning.same_but_weight(plan.before, plan.after) else 0
     step, largest = plan.after.weight - start, of.trust.largest_step

@@ -1,12 +1,13 @@
 """Is the new cluster well, judged by what the proxies counted since the change? Pure: two looks at the fleet, one verdict.
 
-Few requests are neither good nor bad news, and a proxy that does not answer or count is not healthy: it is unknown.
+Few requests are neither good nor bad news, and a proxy that does not answer or count is not healthy: it is unknown. A breaker
+that opens is bad news by itself: what it keeps from new is counted nowhere.
 """
 
 import math
 from dataclasses import dataclass, fields
 
-from k8s import model, proxy_report, views
+from k8s import model, proxy_report, suppression, views
 
 SHARE_SIGMAS = 3.29  # two-sided 99.9% of a binomial share
 SHARE_SLACK = 0.01
@@ -49,6 +50,8 @@ def verdict(
     start: views.Fleet, now: views.Fleet, *, service: str, weight: int, gates: model.Gates, judge_share: bool = True
 ) -> Verdict:
     """`judge_share`: the weight applies to all requests, and each is drawn anew (strategy weight, not sticky)."""
+    if kept := _kept_from_new(start, now, service):
+        return Unhealthy(kept)
     if now.silent or not now.reports:
         who = ", ".join(now.silent) or "every proxy"
         return Unknown(f"no answer from {who}: nobody knows what is served there")
@@ -85,6 +88,13 @@ def since(start: views.Fleet, now: views.Fleet, service: str) -> proxy_report.Tr
             sums[name] += getattr(later, name) - getattr(before, name)
     whole = {name: value if name.startswith("seconds") else round(value) for name, value in sums.items()}
     return proxy_report.Traffic(**whole)  # type: ignore[arg-type]  # counts are whole again, by name
+
+
+def _kept_from_new(start: views.Fleet, now: views.Fleet, service: str) -> str:
+    """A proxy that began after the change serves little until its own probe was answered: that proves nothing."""
+    there = {report.pod for report in start.reports}
+    known = [report for report in now.reports if report.pod in there and not report.terminating]
+    return "; ".join(suppression.sentences(known, service))
 
 
 def _traffic(report: proxy_report.ProxyReport, service: str) -> proxy_report.Traffic | None:

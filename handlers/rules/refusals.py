@@ -32,6 +32,7 @@ class Reason(StrEnum):
     CAUSE_FIRES = "cause_fires"
     NO_CHANGE = "no_change"
     BLOCKED = "blocked"
+    NOT_RELEASED = "release_blocked"
     STEP_TOO_LARGE = "step_too_large"
     NOTHING_TO_RELEASE = "nothing_to_release"
     LATE = "late_report"
@@ -169,6 +170,11 @@ WORDS: Mapping[Reason, tuple[str, str, str]] = {
         "The traffic of {service} was not raised.",
         "Right now: {blockers}.",
         "Repair that and press or ask again; lowering stays open with `/migrate rollback {service}`.",
+    ),
+    Reason.NOT_RELEASED: (
+        "The hold of {service} was not released.",
+        "Right now: {blockers}.",
+        "It stays at 100% old; repair that and press again, or ask again with `/migrate safe-mode off {service}`.",
     ),
     Reason.STEP_TOO_LARGE: (
         "Nothing was planned for {service}.",

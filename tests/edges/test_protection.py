@@ -135,7 +135,7 @@ def test_a_raise_onto_a_failing_cluster_does_not_converge(proxy: Proxy) -> None:
     said = proxy_report.ProxyReport("me", ready=True, terminating=False, config="c", services={"api": proxy.report})
     verdict = convergence.of_raise(views.Fleet(reports=(said,), silent=(), expected=1), "api", generation=2, weight=60)
     assert isinstance(verdict, convergence.Waiting)
-    assert "suppressed by the breaker" in verdict.sentence
+    assert "the breaker at me keeps traffic from new (" in verdict.sentence
 
 
 def test_failures_with_a_success_among_them_move_nothing(proxy: Proxy) -> None:

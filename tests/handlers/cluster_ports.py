@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from handlers.rules import effects
@@ -79,6 +79,7 @@ class Agents:
     """Proxies that follow the protocol: they serve what `effective` says of all they have seen.
 
     `behind`: pods that see nothing new. `mute`: pods that do not answer. `traffic`: what each has counted of a service.
+    `breakers`: by pod, the percent that its breaker lets through and why. `down`: pods whose probe does not reach new.
     """
 
     cluster: ClusterPort
@@ -87,6 +88,8 @@ class Agents:
     mute: set[str] = field(default_factory=set)
     pushed: list[model.Hold] = field(default_factory=list)
     traffic: dict[str, proxy_report.Traffic] = field(default_factory=dict)
+    breakers: dict[str, tuple[int, str]] = field(default_factory=dict)
+    down: set[str] = field(default_factory=set)
     memory: dict[tuple[str, str], protocol.Memory] = field(default_factory=dict)
 
     def look(self) -> None:
@@ -98,7 +101,7 @@ class Agents:
 
     def served(self, service: str) -> list[int]:
         self.look()
-        return [protocol.effective(self._of(pod, service)).weight for pod in self.pods]
+        return [self._effective(pod, self._of(pod, service)).weight for pod in self.pods]
 
     async def push(self, hold: model.Hold) -> tuple[views.PushAnswer, ...]:
         self.pushed.append(hold)
@@ -117,6 +120,13 @@ class Agents:
         reports = tuple(self._report(pod) for pod in self.pods if pod not in self.mute)
         return views.Fleet(len(self.pods), reports, tuple(pod for pod in self.pods if pod in self.mute))
 
+    def _effective(self, pod: str, memory: protocol.Memory) -> protocol.Effective:
+        if pod not in self.breakers:
+            return protocol.effective(memory)
+        percent, reason = self.breakers[pod]
+        now = protocol.effective(memory, suppression=percent)
+        return now if now.suppression is None else replace(now, because=f"{now.because} ({reason})")
+
     def _of(self, pod: str, service: str) -> protocol.Memory:
         return self.memory.get((pod, service)) or protocol.Memory(service)
 
@@ -134,7 +144,7 @@ class Agents:
         services = {}
         for name in self.cluster.view().services:
             memory = self._of(pod, name)
-            now = protocol.effective(memory)
+            now = self._effective(pod, memory)
             services[name] = proxy_report.ServiceReport(
                 name,
                 generation=memory.record.generation if memory.record else 0,
@@ -144,5 +154,7 @@ class Agents:
                 lowest_wish=memory.lowest_wish if memory.agreed else None,
                 because=now.because,
                 traffic=self.traffic.get(name, proxy_report.Traffic()),
+                suppression=now.suppression,
+                new_up=pod not in self.down,
             )
         return proxy_report.ProxyReport(pod, ready=True, terminating=False, config="c0", services=services)

@@ -12,7 +12,8 @@ from deploy.playground.world import certificates, new_cluster
 from tests.bench import dropped_packets, nginx_servers, proxy_world, rows, steady_traffic
 from tests.integration import one_proxy
 
-WEIGHT, WARM, FAULT = 50, 2.0, 20.0
+WEIGHT, FAULT, AFTER = 50, 25.0, 2.0
+WARM = 12.0  # seconds of steady answers: the agent hears a silence only after ten of them
 RECOVERY_LIMIT = 120.0
 SLOW = 4.0  # seconds to an answer; the agent calls an answer slow from 3 s on
 
@@ -104,7 +105,7 @@ async def _through(world: FaultyProxy, turn: Turn) -> Seen:
         await asyncio.sleep(max(0.0, FAULT - (loop.time() - began)))
         await turn(world.new, False)
         seen.recovered = await proxy_world.moved(world, ["api"], WEIGHT, limit=RECOVERY_LIMIT)
-        await asyncio.sleep(WARM)
+        await asyncio.sleep(AFTER)
     seen.answers = answers
     return seen
 

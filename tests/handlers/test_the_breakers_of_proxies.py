@@ -142,3 +142,13 @@ async def test_the_status_tells_what_is_kept_from_new(world: World) -> None:
     assert (status.weight, status.suppressed.highest, status.suppressed.pods) == (25, 0, ("proxy-1", "proxy-2"))
     assert "the breaker at proxy-1, proxy-2 keeps traffic from new" in status.served
     assert status.trouble == ()
+
+
+async def test_a_document_hold_of_the_proxies_is_told_once_for_all(world: World) -> None:
+    await world.raised(25)
+    why = "migration.yaml cannot be relied on for 30 s: line 3 is no YAML"
+    await world.agents.push(model.Hold("all", "document-0123456789", reason=why, by="proxy-2", cause="document"))
+    await world.settled()
+    told = [one for one in world.chat.pages if "proxies themselves" in one]
+    assert len(told) == 1, world.chat.pages
+    assert f"All services are held at 100% old by the proxies themselves (proxy-2): {why}. Nothing goes forward" in told[0]

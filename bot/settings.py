@@ -34,6 +34,24 @@ class _Part(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
+def _token_in(value: object) -> str:
+    """What a token's file holds, without the line break at its end."""
+    try:
+        text = Path(str(value)).read_text(encoding="utf-8").removesuffix("\n").removesuffix("\r")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        raise ValueError(f"names {values.shown(value)}, which cannot be read ({reason}): mount it, or correct the name") from None
+    return values.api_token(text)
+
+
+def _one_person_each(tokens: tuple["ApiToken", ...]) -> tuple["ApiToken", ...]:
+    if len({one.token_file.get_secret_value() for one in tokens}) < len(tokens):
+        raise ValueError(
+            "two files hold the same token, so nobody knows whose it is; make one for each with `openssl rand -hex 32`"
+        )
+    return tokens
+
+
 class Approvers(_Part):
     """Who may approve: these persons, and the members of the user group."""
 
@@ -94,6 +112,19 @@ class Web(_Part):
     port: Port = 8080
 
 
+class ApiToken(_Part):
+    """Whoever shows what the file holds is this person of Slack. `token_file`: named in the file, here what it holds."""
+
+    person: Annotated[str, values.USER_ID]
+    token_file: Annotated[pydantic.SecretStr, pydantic.BeforeValidator(_token_in)]
+
+
+class Api(_Part):
+    """Nobody named: the API answers nobody."""
+
+    tokens: Annotated[tuple[ApiToken, ...], pydantic.AfterValidator(_one_person_each)] = ()
+
+
 class Trust(_Part):
     """The approval policy, as `handlers.rules.migration.Trust` has it. `approvers`: pairs (from this weight on, persons)."""
 
@@ -136,6 +167,7 @@ class Settings(Cluster):
     slack: Slack
     alertmanager: Alertmanager
     web: Web = Web()
+    api: Api = Api()
     trust: Trust = Trust()
     limits: Limits = Limits()
     locale: Literal["en", "zh-CN"] = "en"
@@ -144,7 +176,8 @@ class Settings(Cluster):
         """For `bot.logs.configure`: texts that must appear nowhere."""
         password = unquote(urlsplit(self.redis_url.get_secret_value()).password or "")
         known = (self.slack.bot_token, self.slack.app_token, self.slack.signing_secret, self.agent_token, self.alertmanager.token)
-        return tuple(text for text in (password, *(one.get_secret_value() for one in known)) if text)
+        api = (one.token_file for one in self.api.tokens)
+        return tuple(text for text in (password, *(one.get_secret_value() for one in (*known, *api))) if text)
 
     def warnings(self) -> tuple[str, ...]:
         """What is allowed and hardly meant, one sentence each, with the fix."""
@@ -153,7 +186,7 @@ class Settings(Cluster):
         return (_WEBHOOK_ONLY,)
 
 
-_SECTIONS = ("slack", "alertmanager", "web", "trust", "limits", "locale")
+_SECTIONS = ("slack", "alertmanager", "web", "api", "trust", "limits", "locale")
 
 
 class SettingsError(ValueError):

@@ -67,6 +67,19 @@ WEBHOOK_TOKEN = _secret(
     rf"[!-~]{{{_SHORTEST_SECRET},}}",
     f"is shorter than {_SHORTEST_SECRET} characters or not plain ASCII; make one with `openssl rand -hex 32`",
 )
+_API_TOKEN = re.compile(r"[!-~]{32,512}")
+
+
+def api_token(text: str) -> str:
+    """The token itself never stands in the error."""
+    if not _API_TOKEN.fullmatch(text):
+        raise ValueError(
+            "names a file that holds no token of 32 to 512 characters, plain ASCII without spaces; "
+            "make one with `openssl rand -hex 32`"
+        )
+    return text
+
+
 AGENT_TOKEN = _secret(r"[!-~]+", "is not plain ASCII; make one with `openssl rand -hex 32`")
 
 

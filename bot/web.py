@@ -1,4 +1,4 @@
-"""The HTTP side: Alertmanager's webhook, Slack's events in HTTP mode, metrics and health, served inside the bot's own loop."""
+"""The HTTP side: Alertmanager's webhook, the API, Slack's events in HTTP mode, metrics and health, inside the bot's own loop."""
 
 import asyncio
 import contextlib
@@ -10,6 +10,7 @@ import prometheus_client
 import structlog
 import uvicorn
 from starlette import requests, responses
+from starlette.types import ASGIApp
 
 from bot import metrics, readiness
 
@@ -26,8 +27,9 @@ def application(
     counts: metrics.Metrics,
     ready: readiness.Readiness,
     slack_events: Handle | None = None,
+    api: ASGIApp | None = None,
 ) -> fastapi.FastAPI:
-    """`slack_events`: only in HTTP mode. None of these addresses is for people, so none is documented at `/docs`."""
+    """`slack_events`: only in HTTP mode. `api`: has a document of its own; no other address is for people, or documented."""
     app = fastapi.FastAPI(title="Ferry", docs_url=None, redoc_url=None, openapi_url=None)
 
     async def metrics_text(_: requests.Request) -> responses.Response:
@@ -47,6 +49,8 @@ def application(
     app.add_route("/readyz", is_ready, methods=["GET"])
     if slack_events is not None:
         app.add_route("/slack/events", slack_events, methods=["POST"])
+    if api is not None:
+        app.mount("/api/v1", api)
     return app
 
 

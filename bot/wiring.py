@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import redis.asyncio
 import structlog
+from starlette.types import ASGIApp
 
 from bot import (
     alert_webhook,
@@ -21,6 +22,8 @@ from bot import (
     slack_side,
     web,
 )
+from bot.api import callers, desk, routes
+from bot.slack import app as slack_app
 from bot.store import audit, cards, connection, pending, seen
 from handlers import front, outside
 from k8s import model
@@ -72,7 +75,13 @@ class App:
             noted={"redis": lambda: self._redis_beat.trouble, "alertmanager": self._eyes.blindness},
         )
         self._webhook = self._alert_webhook(told.alertmanager.token.get_secret_value())
-        app = web.application(alerts=self._webhook.handle, counts=self.counts, ready=self.ready, slack_events=self._slack.events)
+        app = web.application(
+            alerts=self._webhook.handle,
+            counts=self.counts,
+            ready=self.ready,
+            slack_events=self._slack.events,
+            api=self._api(told),
+        )
         self._web = web.WebServer(app, address=told.web.address, port=told.web.port, grace=_WEB_GRACE)
         self._stops: list[tuple[str, Callable[[], Awaitable[object]]]] = []
         self._show_gauges()
@@ -104,6 +113,20 @@ class App:
             alarm=self._alarm,
             counts=self.counts,
         )
+
+    def _api(self, told: settings.Settings) -> ASGIApp:
+        """For persons, with the rights that they have in the first channel where changes are heard."""
+        behind = desk.Behind(
+            front=self.front,
+            persons=slack_app.open_people(told.slack),
+            audit=self._audit,
+            clock=self._clock,
+            team=told.slack.team,
+            channel=told.slack.heard[0],
+            unread=self.cluster.port.trouble,
+        )
+        known = callers.Callers((one.person, one.token_file.get_secret_value()) for one in told.api.tokens)
+        return routes.application(desk.Desk(behind), known)
 
     def _show_gauges(self) -> None:
         troubles: list[tuple[str, str, Callable[[], str]]] = [

@@ -66,6 +66,18 @@ def open_poster(
     )
 
 
+def open_people(chosen: settings.Slack) -> people.People:
+    """Who somebody is and may do, whichever way they come; asks Slack only when it is asked itself."""
+    rights = people.Rights(
+        team=chosen.team,
+        channels=chosen.heard,
+        approvers=chosen.approvers.users,
+        group=chosen.approvers.group,
+        requesters=chosen.requesters.users,
+    )
+    return people.People(web_client.open_client(chosen.api_url, chosen.bot_token.get_secret_value()), rights)
+
+
 class SlackApp:
     """`app`: for Socket Mode and HTTP alike. Made by `build`; `stop` ends every request that is still being answered."""
 
@@ -80,14 +92,7 @@ class SlackApp:
         """Asks Slack who we are (so the first request need not). Raises web_client.NotUsable."""
         client = web_client.open_client(chosen.api_url, chosen.bot_token.get_secret_value())
         identity = await web_client.who_we_are(client, team=chosen.team)
-        rights = people.Rights(
-            team=chosen.team,
-            channels=chosen.heard,
-            approvers=chosen.approvers.users,
-            group=chosen.approvers.group,
-            requesters=chosen.requesters.users,
-        )
-        desk = reception.Reception(behind, people.People(client, rights), replies.Replies(client), channels=chosen.heard)
+        desk = reception.Reception(behind, open_people(chosen), replies.Replies(client), channels=chosen.heard)
         work = tasks.Tasks()
         app = _bolt(client, identity, chosen)
         listeners.Listeners(desk, work).listen(app)

@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 EXAMPLE = ROOT / "deploy/examples/settings.yaml"
 SLACK = {"team": "T0FERRY001", "channel": "C0MIGRATE1", "approvers": {"users": ["U0BOB00001"]}}
 PASSWORD = "hunter2-hunter2"
+API_TOKEN = "0123456789abcdef" * 2
 
 
 @pytest.fixture
@@ -164,20 +165,63 @@ def test_the_example_loads_and_what_it_comments_out_is_the_default(environment: 
     plain = settings.load({**environment, "FERRY_CONFIG": str(EXAMPLE)})
     _, slack, rest = EXAMPLE.read_text().partition("slack:\n")
     spoken = tmp_path / "spoken.yaml"
-    spoken.write_text(slack + re.sub(r"(?m)^( *)# ?", r"\1", rest))
+    token = tmp_path / "U0123456789"
+    token.write_text(f"{API_TOKEN}\n")
+    spoken.write_text(slack + re.sub(r"(?m)^( *)# ?", r"\1", rest).replace("/etc/ferry/api-tokens/U0123456789", str(token)))
     full = settings.load({**environment, "FERRY_CONFIG": str(spoken)})
     for name in ("web", "trust", "limits", "locale"):
         assert getattr(full, name) == getattr(plain, name)
     assert (full.alertmanager.poll, full.alertmanager.watchdog, full.alertmanager.unmapped) == (5.0, "FerryWatchdog", "tell")
     assert (full.slack.mode, full.slack.heard) == (plain.slack.mode, plain.slack.heard)
+    assert [(one.person, one.token_file.get_secret_value()) for one in full.api.tokens] == [("U0123456789", API_TOKEN)]
     values = yaml.safe_load(spoken.read_text())
     secret = {"bot_token", "app_token", "signing_secret", "api_url", "token"}
     models: dict[str, type[pydantic.BaseModel]] = {
         "slack": settings.Slack, "alertmanager": settings.Alertmanager, "web": settings.Web, "trust": settings.Trust,
-        "limits": settings.Limits,
+        "limits": settings.Limits, "api": settings.Api,
     }  # fmt: skip
     for section, model in models.items():
         assert set(model.model_fields) - secret == set(values[section]), f"{section}: the example names every field"
+
+
+def api_tokens(tmp_path: Path, **held: str) -> str:
+    """The section, with a file for each person (named by id) that holds this text."""
+    tokens = []
+    for person, text in held.items():
+        file = tmp_path / f"token-{person}"
+        file.write_text(text)
+        tokens.append({"person": person.partition("_")[0], "token_file": str(file)})
+    return said(api={"tokens": tokens})
+
+
+def test_api_tokens_are_read_from_their_files_and_kept_secret(environment: dict[str, str], tmp_path: Path) -> None:
+    told = api_tokens(tmp_path, U0ANN00001=f"{API_TOKEN}\n", U0ANN00001_next=API_TOKEN[::-1])
+    found = settings.load(with_file(environment, told))
+    assert {one.person for one in found.api.tokens} == {"U0ANN00001"}  # two of one person, for a rotation
+    assert {API_TOKEN, API_TOKEN[::-1]} <= set(found.secrets())
+    assert API_TOKEN not in repr(found)
+    assert settings.load(with_file(environment, said())).api.tokens == ()
+
+
+@pytest.mark.parametrize("text", [API_TOKEN[:-1], "", f"{API_TOKEN} x", f"{API_TOKEN}\n\n", "é" * 32, "a" * 513])
+def test_a_token_that_is_short_or_strange_is_refused_and_never_shown(
+    environment: dict[str, str], tmp_path: Path, text: str
+) -> None:
+    (problem,) = refused(with_file(environment, api_tokens(tmp_path, U0ANN00001=text)))
+    assert "api.tokens[0].token_file" in problem
+    assert "openssl rand -hex 32" in problem
+    assert not text.strip() or text.strip() not in problem
+
+
+def test_what_is_wrong_with_api_tokens_is_named(environment: dict[str, str], tmp_path: Path) -> None:
+    (twice,) = refused(with_file(environment, api_tokens(tmp_path, U0ANN00001=API_TOKEN, U0BOB00001=API_TOKEN)))
+    assert "the same token" in twice
+    (away,) = refused(with_file(environment, said(api={"tokens": [{"person": "U0ANN00001", "token_file": "/nowhere/token"}]})))
+    assert "/nowhere/token" in away
+    (nobody,) = refused(with_file(environment, api_tokens(tmp_path, ann=API_TOKEN)))
+    assert "is no person id" in nobody
+    (unknown,) = refused(with_file(environment, said(api={"token": []})))
+    assert "did you mean tokens?" in unknown
 
 
 def test_the_tokens_of_the_slack_stand_in_look_right(environment: dict[str, str]) -> None:

@@ -7,6 +7,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ ROOT = Path(__file__).parents[2]
 NAMESPACE = "migration-system"
 WEBHOOK_TOKEN, AGENT_TOKEN = "a-webhook-token-of-some-length", "an-agent-token"
 SIGNING_SECRET = SlackStandIn.signing_secret
+API_TOKENS = {person: f"api-token-of-{person}-with-some-length" for person in (people.U_ANN, people.U_BOB, people.U_GUEST)}
 _KIND_PATHS = {
     "ServiceAccount": client.Resource("serviceaccounts"),
     "Role": client.Resource("roles", "rbac.authorization.k8s.io/v1"),
@@ -97,6 +99,15 @@ class Agent:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A process that has ended."""
+
+    code: int
+    output: str
+    complaint: str
+
+
 class World:
     """Everything around the bot, and the bot itself: `start` brings up all but the bot, `run` starts `ferry run`."""
 
@@ -120,6 +131,7 @@ class World:
             "alertmanager": {"watchdog": ""},
             "web": {"address": "127.0.0.1", "port": self.web_port},
             "limits": {"verify": 0},
+            "api": {"tokens": [{"person": one, "token_file": str(folder / f"token-{one}")} for one in API_TOKENS]},
         }
         self.bot: processes.Child | None = None
 
@@ -187,6 +199,8 @@ class World:
         (account / "namespace").write_text(NAMESPACE)
         key = self.folder / "signing-key.pem"
         key.write_bytes(self.signer.private_pem())
+        for person, token in API_TOKENS.items():
+            (self.folder / f"token-{person}").write_text(f"{token}\n")
         config = self.folder / "settings.yaml"
         config.write_text(yaml.safe_dump(self.settings))
         variables = {
@@ -225,6 +239,24 @@ class World:
     async def post_alerts(self, *alerts: Mapping[str, Any], token: str = WEBHOOK_TOKEN) -> httpx.Response:
         headers = {"Authorization": f"Bearer {token}"}
         return await self.http.post("/alerts/alertmanager", json={"version": "4", "alerts": list(alerts)}, headers=headers)
+
+    async def ask(self, person: str, method: str, path: str, body: Any = None, **headers: str) -> httpx.Response:
+        """The API, with the person's token."""
+        shown = {"Authorization": f"Bearer {API_TOKENS.get(person, person)}", **headers}
+        return await self.http.request(method, f"/api/v1/{path}", json=body, headers=shown)
+
+    async def cli(self, person: str, *typed: str) -> Ended:
+        """One `ferry …` in a process of its own, as this person."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "bot", *typed,
+            env={
+                "PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "FERRY_API": f"http://127.0.0.1:{self.web_port}",
+                "FERRY_API_TOKEN": API_TOKENS.get(person, person), "COLUMNS": "200",
+            },
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        output, complaint = await asyncio.wait_for(process.communicate(), 60)
+        return Ended(process.returncode or 0, output.decode(), complaint.decode())
 
     async def until(self, look: Callable[[], Any], *, within: float = 30.0) -> Any:
         """The first answer of `look` (awaited) that is not empty. What is looked at cannot tell of its changes."""

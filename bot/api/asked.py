@@ -1,0 +1,77 @@
+"""What may be asked, as it stands in a body. Unknown fields are refused, and no value is bent into another type."""
+
+from typing import Annotated
+
+import pydantic
+
+from k8s import model
+
+LONGEST_REASON = 300
+MOST_RULES = 500
+Text = Annotated[str, pydantic.StringConstraints(strip_whitespace=True, max_length=LONGEST_REASON)]
+
+
+class Asked(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Header(Asked):
+    """Requests whose header `name` has one of `values`."""
+
+    name: str
+    values: Annotated[list[str], pydantic.Field(min_length=1, max_length=MOST_RULES)]
+
+
+class User(Asked):
+    """`source`: `cookie:NAME` or `header:NAME`. `ids` always go to new first, everybody else by hash."""
+
+    source: str
+    ids: Annotated[list[str], pydantic.Field(max_length=MOST_RULES)] = []
+
+
+class Shift(Asked):
+    """`weight`: percent of the requests that the strategy selects. Without a strategy: as migration.yaml says."""
+
+    weight: Annotated[int, pydantic.Field(ge=0, le=100)]
+    strategy: Annotated[model.Strategy | None, pydantic.Field(strict=False)] = None
+    header: Header | None = None
+    cidrs: Annotated[list[str], pydantic.Field(max_length=MOST_RULES)] = []
+    user: User | None = None
+    reason: Annotated[Text, pydantic.Field(min_length=1)]
+
+    @pydantic.model_validator(mode="after")
+    def _rules_fit(self) -> "Shift":
+        needs = {model.Strategy.HEADER: "header", model.Strategy.IP: "cidrs", model.Strategy.USER: "user"}
+        needed = needs.get(self.strategy) if self.strategy else None
+        for name in needs.values():
+            if getattr(self, name) and name != needed:
+                has = f"strategy {self.strategy}" if self.strategy else "no strategy"
+                fits = next(kind for kind, one in needs.items() if one == name)
+                raise ValueError(f"{name} belongs to strategy {fits}, and this asks for {has}")
+        if needed and not getattr(self, needed):
+            raise ValueError(f"strategy {self.strategy} needs the field {needed}")
+        return self
+
+    def rules(self) -> tuple[model.HeaderRule | None, tuple[str, ...], model.UserRule | None]:
+        """Raises model.ModelError."""
+        header = model.HeaderRule(self.header.name, tuple(self.header.values)) if self.header else None
+        user = model.UserRule(model.sticky_from(self.user.source), tuple(self.user.ids)) if self.user else None
+        return header, tuple(self.cidrs), user
+
+
+class Approval(Asked):
+    """`revision`: of the operation as it was looked at; left out: as it is now."""
+
+    revision: Annotated[int, pydantic.Field(ge=1)] | None = None
+
+
+class Reasoned(Asked):
+    reason: Text = ""
+
+
+class SafeMode(Asked):
+    """`service`: a service's name or old host, or `all`."""
+
+    on: bool
+    service: Annotated[str, pydantic.Field(min_length=1, max_length=253)] = model.ALL_SERVICES
+    reason: Text = ""

@@ -1,0 +1,76 @@
+"""In front of the API: a token that is somebody's, and a body that is small and arrives in time. Only then is it looked at."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from starlette import requests
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from bot.api import callers, errors_told
+
+CALLER = "ferry.caller"  # where the scope says who calls
+LARGEST = 16_384  # bytes of a body
+READ_SECONDS = 5.0
+Turned = Callable[[str, str], Awaitable[None]]
+_OPEN = "/openapi.json"
+_WRONG = "The bearer token is missing or wrong, so nothing was done; send one that api.tokens in the bot's settings names."
+_NONE = "No token is known, so nothing can be asked here; name tokens in the bot's settings (api.tokens) and start it again."
+
+
+class Gate:
+    """`turned_away`: hears the caller's address and why."""
+
+    def __init__(self, app: ASGIApp, known: callers.Callers, turned_away: Turned) -> None:
+        self._app = app
+        self._known = known
+        self._turned_away = turned_away
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        request = requests.Request(scope, receive)
+        if request.method == "GET" and scope["path"] == f"{scope.get('root_path', '')}{_OPEN}":
+            await self._app(scope, receive, send)  # the description of the API is no secret
+            return
+        try:
+            scope[CALLER] = await self._caller(request)
+            body = await _read(request)
+        except errors_told.NotDone as error:
+            await errors_told.answer(error)(scope, receive, send)
+            return
+        await self._app(scope, _again(body, receive), send)
+
+    async def _caller(self, request: requests.Request) -> str:
+        if person := self._known.person(request.headers.get("authorization", "")):
+            return person
+        sentence = _WRONG if self._known else _NONE
+        await self._turned_away(request.client.host if request.client else "an unknown address", sentence)
+        raise errors_told.NotDone(401, "unauthorised", sentence)
+
+
+async def _read(request: requests.Request) -> bytes:
+    body = bytearray()
+    too_large = errors_told.NotDone(413, "too_large", f"The body is larger than {LARGEST} bytes and was not read; send less.")
+    announced = request.headers.get("content-length", "0")
+    if announced.isdecimal() and int(announced[:20]) > LARGEST:
+        raise too_large
+    try:
+        async with asyncio.timeout(READ_SECONDS):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > LARGEST:
+                    raise too_large
+    except (TimeoutError, requests.ClientDisconnect):
+        sentence = f"The body did not arrive within {READ_SECONDS:g} s, so nothing was done; send it again."
+        raise errors_told.NotDone(408, "late", sentence) from None
+    return bytes(body)
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """What was read, for whoever reads next; afterwards whatever else the connection says."""
+    left: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def read() -> Message:
+        return left.pop() if left else await receive()
+
+    return read

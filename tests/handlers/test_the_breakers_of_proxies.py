@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from handlers import answers
+from handlers import answers, blockers, fleets
 from handlers.rules import migration, refusals
 from k8s import model, suppression, views
 from tests.handlers.world import ANN, World
@@ -13,6 +13,7 @@ Reason = refusals.Reason
 Outcome = migration.Outcome
 FIVE = "5 tries at the new cluster failed in a row"
 OPEN = (0, FIVE)
+PROBE = "see why under Trouble in `/migrate status shop`, and wait until it answers"
 
 
 async def impatient(world: World) -> None:
@@ -120,6 +121,39 @@ async def test_a_raise_onto_a_breaker_that_closes_in_time_is_done(world: World, 
     assert (await world.closed(operation)).outcome is Outcome.DONE
     assert len(looks) == 10
     assert looks[-1] == 25
+
+
+async def test_breakers_that_come_and_go_have_the_whole_limit(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.limits = replace(world.limits, converge=0.6)
+    await world.restart()
+    operation = await world.approved(5)
+    honest, looks = world.agents.fleet, iter(range(10_000))
+
+    async def come_and_go() -> views.Fleet:
+        world.agents.breakers = {"proxy-2": OPEN} if next(looks) % 3 == 0 else {"proxy-1": OPEN, "proxy-2": OPEN}
+        return await honest()
+
+    world.records.after_write = lambda: monkeypatch.setattr(world.agents, "fleet", come_and_go)
+    await world.confirm(operation)
+    closed = await world.closed(operation)
+    assert closed.outcome is Outcome.REVERTED
+    assert "not every proxy served it within 0.6 s" in closed.because
+
+
+async def test_what_is_finished_is_not_kept_back_by_a_breaker_or_a_probe(world: World) -> None:
+    await world.raised(5)
+    world.agents.breakers["proxy-1"] = OPEN
+    world.agents.down.add("proxy-2")
+    asking = blockers.Blockers(world.outside, fleets.Fleets(world.agents))
+    view = world.cluster.service("shop")
+    assert view.record is not None
+    against = (await asking.now(view)).sentences
+    assert [one.split(" (")[0] for one in against] == [
+        "the breaker at proxy-1 keeps traffic from new",
+        f"the new cluster does not answer the probe of proxy-2; {PROBE}",
+    ]
+    finished = replace(view, record=replace(view.record, finished=True))
+    assert (await asking.now(finished)).sentences == ()
 
 
 async def test_a_breaker_that_opens_while_the_raise_is_watched_takes_it_back(world: World) -> None:

@@ -52,6 +52,8 @@ def test_a_breaker_is_no_lag_of_its_proxy_and_the_sentence_names_it_and_why() ->
     behind = waiting(fleet(cut("p1"), cut("p2", generation=1)))
     assert (behind.lagging, behind.suppressed, behind.all_suppressed) == ((("p2", "serves generation 1"),), ("p1",), False)
     assert not waiting(fleet(cut("p1"), silent=("p2",))).all_suppressed
+    more = replace(fleet(proxy("p1"), proxy("p2"), cut("p3")), expected=2)
+    assert waiting(more).suppressed == ("p3",), "more than the expected ones are not enough while one is cut"
 
 
 def test_lowering_does_not_ask_about_breakers() -> None:

@@ -12,7 +12,6 @@ from deploy.playground.slack import people, records
 from tests.integration import bot_world
 
 ANN, BOB, GUEST = people.U_ANN, people.U_BOB, people.U_GUEST
-NETWORK = {"strategy": "ip", "cidrs": ["10.2.0.0/16"]}
 
 
 @pytest.fixture
@@ -120,6 +119,45 @@ async def test_a_rollback_needs_nobody_else_and_the_release_does(world: bot_worl
     assert json.loads(rejected.output)["operation"]["outcome"] == "rejected"
     everything = await world.ask(BOB, "POST", "safe-mode", {"on": True, "reason": "fire"})
     assert (everything.status_code, everything.json()["hold"]["service"]) == (200, "all")
+
+
+async def test_less_traffic_needs_one_confirmation_and_keeps_the_rules_in_force(world: bot_world.World) -> None:
+    await world.expose("shop", 25)
+
+    async def seen() -> bool:
+        return bool((await world.ask(ANN, "GET", "services/shop")).json()["weight"] == 25)
+
+    await world.until(seen)
+    lower = (await world.ask(ANN, "POST", "services/shop/shift", {"weight": 10, "reason": "calmer"})).json()["operation"]
+    assert (lower["kind"], lower["approvals_needed"], lower["phase"]) == ("lower", 0, "approved")
+    confirmed = await world.cli(ANN, "confirm", "shop", "--json")
+    assert json.loads(confirmed.output)["operation"]["id"] == lower["id"]
+
+    async def lowered() -> bool:
+        return (await exposure(world, "shop")).get("weight") == 10
+
+    await world.until(lowered)
+    await world.until(lambda: _free(world, "shop"))
+    # Others than those that go to new now are a raise, at whatever percentage.
+    users = {"strategy": "user", "user": {"source": "cookie:uid", "ids": ["ann"]}}
+    other = await world.ask(ANN, "POST", "services/shop/shift", {"weight": 5, "reason": "testers", **users})
+    assert (other.json()["operation"]["kind"], other.json()["operation"]["approvals_needed"]) == ("raise", 1)
+
+
+async def _free(world: bot_world.World, service: str) -> bool:
+    return (await world.ask(ANN, "GET", f"services/{service}")).json()["operation"] is None
+
+
+async def test_a_plan_of_another_strategy_says_of_which_requests_the_percentage_is(world: bot_world.World) -> None:
+    driver = world.slack.driver
+    await driver.command(ANN, "/migrate plan api strategy ip 10.2.0.0/16, 10.3.0.0/16 10%")
+    plan = await driver.wait_for(
+        lambda: next((one for one in driver.ephemerals(ANN) if "Plan only" in one.words), None), within=30
+    )
+    assert "Plan only: api 0% → 10% (ip)" in plan.words
+    assert "10% of requests for api.old.example from 10.2.0.0/16,10.3.0.0/16 go to api.new.example" in plan.words
+    assert "/migrate shift api 10% strategy ip 10.2.0.0/16,10.3.0.0/16 reason" in plan.words
+    assert (await world.ask(ANN, "GET", "services/api")).json()["operation"] is None
 
 
 async def test_nobody_gets_in_without_a_token_that_is_theirs(world: bot_world.World) -> None:

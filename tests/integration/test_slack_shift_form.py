@@ -44,6 +44,12 @@ async def chosen(house: House, view: records.View, action: str, value: str, **fi
     return await house.slack.driver.wait_for(redrawn)
 
 
+def stands(view: records.View, name: str) -> object:
+    """What a person sees in the field."""
+    (entry,) = view.state[block(view, name)["block_id"]].values()
+    return entry["selected_option"]["value"] if "selected_option" in entry else entry["value"]
+
+
 def block(view: records.View, name: str) -> records.Json:
     return next(one for one in view.blocks if one["block_id"].partition(":")[0] == name)
 
@@ -101,12 +107,13 @@ async def test_the_form_is_filled_with_the_strategy_in_force(socket: House) -> N
     exposure = builders.exposure(10, strategy=model.Strategy.IP, cidrs=("10.2.0.0/16", "10.3.0.0/16"))
     socket.front.of = replace(socket.front.of, exposure=exposure)
     view = await chosen(socket, await opened(socket, people.U_ANN), "service", "shop")
-    assert block(view, "strategy")["element"]["initial_option"]["value"] == "ip"
-    assert block(view, "rule")["element"]["initial_value"] == "10.2.0.0/16,10.3.0.0/16"
+    assert (stands(view, "strategy"), stands(view, "rule")) == ("ip", "10.2.0.0/16,10.3.0.0/16")
     back = await chosen(socket, view, "strategy", "weight", service="shop")
     assert "rule" not in {one["block_id"].partition(":")[0] for one in back.blocks}
-    again = await chosen(socket, back, "strategy", "ip", service="shop")
-    assert block(again, "rule")["element"]["initial_value"] == "10.2.0.0/16,10.3.0.0/16"
+    other = await chosen(socket, back, "strategy", "header", service="shop")
+    assert (stands(other, "strategy"), stands(other, "rule")) == ("header", None)
+    again = await chosen(socket, other, "strategy", "ip", service="shop", **{block(other, "rule")["block_id"]: "X-Canary=yes"})
+    assert (stands(again, "strategy"), stands(again, "rule")) == ("ip", "10.2.0.0/16,10.3.0.0/16")
     assert (await socket.slack.driver.submit(people.U_ANN, again, GOOD)).closed
     shift = await heard(socket, messages.ProposeShift)
     assert isinstance(shift, messages.ProposeShift)

@@ -85,8 +85,17 @@ def block(config: ProxyConfig, index: str, site: Site, *, allow_file: str, split
         upgrade_timeout=nginx_values.milliseconds(service.upgrade_timeout, "upgrade_timeout"),
         tls_name=exposure.tls.server_name or exposure.new_host,
         tls_verify=exposure.tls.verify,
-        ca=f"{config.ca_folder}/{exposure.tls.ca}" if exposure.tls.ca is not None else None,
+        ca=_authorities(config, site),
     )
+
+
+def _authorities(config: ProxyConfig, site: Site) -> str | None:
+    """None: by the default, whose certificates nginx reads once (since 1.23.1) for all services that name no others."""
+    given = site.exposure.tls.ca
+    if given is None:
+        return None
+    path = site.ca_file or f"{config.ca_folder}/{given}"
+    return path if path != config.default_ca else None
 
 
 def _cookie_domains(exposure: model.Exposure) -> list[str]:

@@ -61,6 +61,7 @@ class Site:
     there is one). Without `new_addresses`, whatever is meant for new is answered by old. `path_addresses` stand beside
     `service.paths`, in the same order. `finished`: by its signed record there is no old any more; all of it goes to new, and
     nothing back. `override_secret`: the tester's, of which `exposure` has the hash; with another one there is no override.
+    `ca_file`: the path of what `exposure.tls.ca` names; None: it is that file of the configuration's `ca_folder`.
     """
 
     service: model.Service
@@ -70,3 +71,4 @@ class Site:
     path_addresses: tuple[tuple[str, ...], ...] = ()
     finished: bool = False
     override_secret: str | None = field(default=None, repr=False)
+    ca_file: str | None = None

@@ -82,12 +82,12 @@ def _only_old(site: nginx.Site) -> nginx.Site:
     given = site.exposure
     plain = model.Exposure(weight=0, old_host=given.old_host, new_host=given.new_host, trusted_proxies=given.trusted_proxies)
     falls_back = replace(site.service, retries=max(1, site.service.retries))
-    return replace(site, service=falls_back, exposure=plain, new_addresses=(), override_secret=None)
+    return replace(site, service=falls_back, exposure=plain, new_addresses=(), override_secret=None, ca_file=None)
 
 
 def _unlike(one: nginx.Site, other: nginx.Site) -> bool:
     """Whether people asked for something else; other addresses are no reason to try again."""
-    asked, before = ((site.service, site.exposure, site.finished, site.override_secret) for site in (one, other))
+    asked, before = ((site.service, site.exposure, site.finished, site.override_secret, site.ca_file) for site in (one, other))
     return asked != before
 
 

@@ -32,6 +32,7 @@ from k8s.agent import (
     structure,
     supervision,
     traffic,
+    trust_files,
     trusted_keys,
 )
 
@@ -58,19 +59,21 @@ class Agent:
             self._journal, binary=chosen.nginx, run=chosen.run, status_url=f"http://{status}/generation"
         )
         resolver = resolving.Resolver(chosen.resolver)
+        self._trust = trust_files.TrustFiles(chosen.run, given=chosen.ca_folder, default_given=chosen.default_ca)
         self.structure = structure.Structure(
-            config=_proxy_config(chosen, status=status, nginx_version=nginx_version),
+            config=_proxy_config(chosen, self._trust, status=status, nginx_version=nginx_version),
             process=self._nginx,
             resolver=resolver,
             served=self.serving,
             kept=last_good.LastGood(chosen.state),
             testers=overrides.Overrides(chosen.overrides),
+            trust=self._trust,
         )
         self.tallies = traffic.Tallies()
         self._log = access_log.AccessLog(
             chosen.run, count=self._count, reopen=self._nginx.reopen_logs, largest=chosen.largest_log
         )
-        self._probes = probe.Probes(resolver, ca_folder=chosen.ca_folder, default_ca=chosen.default_ca)
+        self._probes = probe.Probes(resolver, ca_folder=self._trust.named, default_ca=self._trust.default)
         self._peers = _peers(chosen)
         self._protection = self._protected()
         self._probed: frozenset[str] = frozenset()
@@ -124,8 +127,8 @@ class Agent:
         return document | {"memory": self._memory()}
 
     def _memory(self) -> dict[str, Any]:
-        known, seen_up = self.serving, self._protection.seen_up()
-        return peers.document_of(known.memories, known.holds_for_all, known.orders, seen_up)
+        known, said = self.serving, self._protection
+        return peers.document_of(known.memories, known.holds_for_all, known.orders, said.seen_up(), said.turned_away())
 
     def unready(self) -> str:
         """Why no request should be sent to this proxy; empty when it is ready.
@@ -210,8 +213,9 @@ class Agent:
         while True:
             await asyncio.sleep(silence.EVERY)
             reaching = {name: one for name, one in self.tallies.tallies.items() if self.serving.link(name) > 0}
-            ended = {name: one.ok_tries + one.failed_tries for name, one in reaching.items()}
-            self._probes.hurry(heard.look(ended, now=asyncio.get_running_loop().time()))
+            found = heard.look({name: _heard(one) for name, one in reaching.items()}, now=asyncio.get_running_loop().time())
+            self._probes.hurry(found.silent)
+            self._protection.hang(found.hanging)
 
     async def _wait(self, stop: asyncio.Event) -> None:
         await stop.wait()
@@ -259,6 +263,7 @@ class Agent:
             if memory.record is not None:
                 wished = view.services[name].wished if name in view.services else None
                 exposure, health = memory.record.exposure, wished.health if wished is not None else model.Health()
+                self._trust.copy_of(exposure.tls.ca)  # the first probe may come before the structure has been looked at
                 found[name] = probe.Target(exposure.new_host, exposure.new_port, exposure.tls, health)
         self._probed = frozenset(found)
         return found
@@ -278,6 +283,11 @@ class Agent:
             self.serving.meet(told.services, told.for_all, told.orders)
 
 
+def _heard(tally: traffic.Tally) -> silence.Heard:
+    said = tally.said
+    return silence.Heard(max(said.last_ok, said.last_head), tally.ok_tries + tally.failed_tries, said.old_answers)
+
+
 def _refused(view: views.ClusterView) -> str:
     """Why `migration.yaml` cannot be read; empty when it can, or is not there."""
     return view.document_trouble if view.document_version else ""
@@ -293,14 +303,16 @@ def _peers(chosen: settings.AgentSettings) -> peers.Peers:
     )
 
 
-def _proxy_config(chosen: settings.AgentSettings, *, status: str, nginx_version: tuple[int, int, int]) -> nginx.ProxyConfig:
+def _proxy_config(
+    chosen: settings.AgentSettings, trust: trust_files.TrustFiles, *, status: str, nginx_version: tuple[int, int, int]
+) -> nginx.ProxyConfig:
     return nginx.ProxyConfig(
         run=str(chosen.run),
         scratch=str(chosen.scratch),
         listen=f"{chosen.address}:{chosen.proxy_port}",
         status_listen=status,
         nginx_version=nginx_version,
-        ca_folder=str(chosen.ca_folder),
-        default_ca=str(chosen.default_ca),
+        ca_folder=str(trust.named),
+        default_ca=str(trust.default),
         worker_user=chosen.worker_user or None,
     )

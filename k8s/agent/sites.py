@@ -11,7 +11,12 @@ from types import MappingProxyType
 from k8s import model, nginx
 
 Known = Callable[[str, int], tuple[str, ...]]  # host, port -> IP:port as last resolved
+Trusted = Callable[[str], str | None]  # the name of a CA file -> the path of what it holds now
 NO_SECRETS: Mapping[str, str] = MappingProxyType({})
+
+
+def _wherever(_: str) -> None:
+    """In the folder that nginx's configuration knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +42,12 @@ def plan(
     refused: bool = False,
     finished: frozenset[str] = frozenset(),
     secrets: Mapping[str, str] = NO_SECRETS,
+    trusted: Trusted = _wherever,
 ) -> Plan:
     """`before`: the entries that were served before, of all services. `signed`: the exposures of records; without one, the
     entry's own is used, and nothing is allowed to reach it. `refused`: the document cannot be read, so that it may still name
     what it seems not to. `finished`: services without an old cluster, by their records. `secrets`: the testers', by service.
+    `trusted`: None where there is no such CA file.
     """
     sites: dict[str, nginx.Site] = {}
     trouble: list[str] = []
@@ -65,7 +72,8 @@ def plan(
                 f"{name}: {_unknown_old(entry, known)} has no known address; its requests go to {serving.old_backend} as before"
             )
         site = _site(serving, exposure, known)
-        sites[name] = replace(site, finished=name in finished, override_secret=secrets.get(name))
+        ca_file = trusted(exposure.tls.ca) if exposure.tls.ca is not None else None
+        sites[name] = replace(site, finished=name in finished, override_secret=secrets.get(name), ca_file=ca_file)
     reachable = frozenset(name for name, site in sites.items() if answered(site))
     return Plan(
         sites=sites,

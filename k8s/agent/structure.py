@@ -3,10 +3,11 @@ side, tested, swapped in, and counted only once nginx itself names the new gener
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from k8s import model, nginx
-from k8s.agent import bisecting, last_good, long_lived, nginx_process, overrides, refusals, resolving, serving
+from k8s.agent import bisecting, last_good, long_lived, nginx_process, overrides, refusals, resolving, serving, trust_files
 from k8s.agent import sites as planning
 
 NO_SERVICE = ""  # what a refused configuration is counted under when no service is in it
@@ -30,6 +31,7 @@ class Structure:
         served: serving.Serving,
         kept: last_good.LastGood,
         testers: overrides.Overrides,
+        trust: trust_files.TrustFiles,
     ) -> None:
         self._config = config
         self._process = process
@@ -37,10 +39,11 @@ class Structure:
         self._serving = served
         self._kept = kept
         self._testers = testers
+        self._trust = trust
         self._found = kept.read()
         self._before = dict(self._found.services)
         resolver.remember(self._found.addresses)
-        self._applied = _applied_before(self._found, resolver.known)
+        self._applied = _applied_before(self._found, resolver.known, trust.copy_of)
         self._refusals = refusals.Refusals()
         self._left = ""  # the last generation nginx was brought to
         self._renew = False
@@ -62,6 +65,7 @@ class Structure:
             *self._refusals.sentences,
             *self._resolver.trouble,
             *self._testers.trouble,
+            *self._trust.trouble,
         ]
 
     @property
@@ -99,6 +103,7 @@ class Structure:
         hosts |= {host for one in entries for host in planning.hosts_of(one)}
         await self._resolver.look_up(hosts)
         self._resolver.forget_others(hosts)
+        authorities = self._look_at_trust((*signed.values(), *(one.exposure for one in entries)))
         known = self._resolver.known
         plan = planning.plan(
             services,
@@ -108,6 +113,7 @@ class Structure:
             refused=bool(refused),
             finished=finished,
             secrets=self._testers.secrets(signed),
+            trusted=self._trust.copy_of,
         )
         self._planned = (*plan.trouble, *plan.unreachable)
         if why := self._nothing_to_serve(plan, refused=refused, recorded=self._recorded()):
@@ -117,6 +123,7 @@ class Structure:
         if sites is None or not await self._apply(sites):
             return False
         self._applied, self._not_applied = sites, ""
+        self._trust.forget_others(authorities, served=self._trusted_by(sites))
         self._refusals.served()
         self._awaited = plan.unreachable
         self._waits = max(0, self._waits - 1) if self._unanswered(plan) else 0
@@ -126,6 +133,16 @@ class Structure:
         self._serving.nginx_serves(exposures, without_old=frozenset(sites.keys() - reachable))
         self._kept.write(last_good.Kept(self.generation, exposures, self._before, dict(self._resolver.last_good)))
         return True
+
+    def _look_at_trust(self, exposures: Iterable[model.Exposure]) -> set[str]:
+        """CA files as they are now. Returns the names of those that are asked for."""
+        names = {one.tls.ca for one in exposures if one.tls.ca is not None}
+        self._trust.look(names)
+        self._config = replace(self._config, default_ca=self._trust.copy_of(None) or self._config.default_ca)
+        return names
+
+    def _trusted_by(self, sites: Mapping[str, nginx.Site]) -> set[str]:
+        return {self._config.default_ca, *(site.ca_file for site in sites.values() if site.ca_file is not None)}
 
     def _nothing_to_serve(self, plan: planning.Plan, *, refused: str, recorded: bool) -> str:
         """Why this plan would answer nobody, though there are users; empty: it may be applied."""
@@ -214,7 +231,7 @@ class Structure:
         return {name: one.record.exposure for name, one in memories.items() if one.record is not None}
 
 
-def _applied_before(found: last_good.Kept, known: planning.Known) -> Mapping[str, nginx.Site]:
+def _applied_before(found: last_good.Kept, known: planning.Known, trusted: planning.Trusted) -> Mapping[str, nginx.Site]:
     """What an earlier agent had nginx serve."""
     return {
         name: nginx.Site(
@@ -223,6 +240,7 @@ def _applied_before(found: last_good.Kept, known: planning.Known) -> Mapping[str
             old_addresses=known(one.old_backend.host, one.old_backend.port),
             new_addresses=known(exposure.new_host, exposure.new_port),
             path_addresses=tuple(known(path.backend.host, path.backend.port) for path in one.paths),
+            ca_file=trusted(exposure.tls.ca) if exposure.tls.ca is not None else None,
         )
         for name, one in found.services.items()
         if name in found.exposures

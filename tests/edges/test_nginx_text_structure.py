@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -91,3 +92,11 @@ def complaint(folder: Path, sites: list[nginx.Site]) -> str:
     command = [program, "-t", "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", str(folder / "error.log")]
     checked = subprocess.run(command, check=False, capture_output=True, text=True)
     return "" if checked.returncode == 0 else checked.stderr
+
+
+def test_trust_of_its_own_is_in_the_text_only_where_it_differs_from_that_of_all() -> None:
+    own, same = (replace(site(ca="own.pem"), ca_file=path) for path in ("/run/ferry/ca/0123.pem", CONFIG.default_ca))
+    trust = 'proxy_ssl_trusted_certificate "{}";'
+    assert trust.format("/run/ferry/ca/0123.pem") in nginx.render(CONFIG, [own]).text
+    assert nginx.render(CONFIG, [same]).text.count("proxy_ssl_trusted_certificate") == 1
+    assert trust.format("/etc/ferry/ca/own.pem") in nginx.render(CONFIG, [site(ca="own.pem")]).text

@@ -31,7 +31,7 @@ async def test_a_ca_that_is_missing_is_one_services_own_trouble(tmp_path: Path) 
         assert counted["ferry_agent_config_failures_total", "api"] == 0
         shutil.copy(proxy.folder / "ca" / "ca.pem", proxy.folder / "ca" / "missing.pem")
         await proxy.eventually(lambda report: report["trouble"] == [])
-        assert "missing.pem" in (proxy.run / "nginx.conf").read_text()
+        assert await proxy.nginx_accepts()
 
 
 async def test_a_served_service_keeps_its_last_structure_while_a_new_one_is_refused(tmp_path: Path) -> None:
@@ -57,21 +57,3 @@ async def test_a_served_service_keeps_its_last_structure_while_a_new_one_is_refu
         await proxy.apply(proxy.two(100, more="    timeout: 8s\n"))
         await proxy.eventually_reloaded_with("8000ms")
         await proxy.eventually(lambda report: report["trouble"] == [])
-
-
-async def test_a_ca_that_vanishes_while_it_is_in_use_keeps_nobody_back(tmp_path: Path) -> None:
-    async with faulty(tmp_path) as proxy:
-        shutil.copy(proxy.folder / "ca" / "ca.pem", proxy.folder / "ca" / "own.pem")
-        await proxy.record(100, expected=0, ca="own.pem")
-        await proxy.apply(proxy.two(100))
-        await proxy.eventually(lambda report: report["services"]["api"]["served"] == 100)
-        await proxy.eventually(lambda report: "shop" in report["services"] and report["trouble"] == [])
-        (proxy.folder / "ca" / "own.pem").unlink()
-        await proxy.apply(proxy.two(100, shop_more="    timeout: 7s\n"))
-        await proxy.eventually_reloaded_with("7000ms")
-        await proxy.eventually(lambda report: any("all its requests go to the old cluster" in one for one in report["trouble"]))
-        assert await proxy.served(50) == 0
-        assert await proxy.nginx_accepts()
-        shutil.copy(proxy.folder / "ca" / "ca.pem", proxy.folder / "ca" / "own.pem")
-        await proxy.eventually(lambda report: report["trouble"] == [] and report["services"]["api"]["served"] == 100)
-        assert await proxy.served(50) == 50

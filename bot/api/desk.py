@@ -135,7 +135,7 @@ class Desk:
         given: list[shown.Answer] = []
         refused: list[errors_told.NotDone] = []
         for service in held:
-            message = messages.ProposeRelease(**self._said(calling, actor, service, f"release:{service}"), reason=reason)
+            message = messages.ProposeRelease(**self._said(calling, actor, service, "release"), reason=reason)
             try:
                 given.append(await self._handled(message))
             except errors_told.NotDone as error:
@@ -180,7 +180,7 @@ class Desk:
     def _said(self, calling: Calling, actor: messages.Person, service: str, verb: str) -> dict[str, Any]:
         """What every command is made of."""
         return {
-            "id": f"{calling.source}:{calling.user}:{verb}:{calling.key or uuid.uuid4().hex}",
+            "id": f"{calling.source}:{calling.user}:{verb}:{service}:{calling.key or uuid.uuid4().hex}",
             "at": self._behind.clock.now(),
             "service": service,
             "actor": actor,

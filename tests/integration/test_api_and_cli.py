@@ -253,3 +253,13 @@ async def test_with_slack_away_traffic_is_taken_back_and_nothing_is_raised(world
     back = await world.cli(ANN, "rollback", "shop")
     assert back.code == 0, back.complaint
     assert [key for key in await world.data("migration-holds") if key.startswith("hold.shop.")]
+
+
+async def test_with_redis_away_traffic_is_taken_back_and_nothing_is_raised(world: bot_world.World) -> None:
+    await world.redis.stop()
+    raised = await world.ask(ANN, "POST", "services/api/shift", {"weight": 5, "reason": "x"})
+    assert "Redis cannot be used" in refused(raised, 409, "blocked")
+    back = await world.cli(ANN, "safe-mode", "on", "shop", "--reason", "fire", "--json")
+    assert json.loads(back.output)["safe"] is True, back.complaint
+    assert [key for key in await world.data("migration-holds") if key.startswith("hold.shop.")]
+    assert (await world.cli(ANN, "status", "shop")).output.startswith("shop: 0%, held at 100% old")

@@ -7,6 +7,7 @@ is enough). Only an answer over a fresh connection counts.
 import asyncio
 import contextlib
 import os
+import re
 import signal
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,9 @@ TEST_LIMIT = 30.0  # seconds; 1,000 services take about half a second
 EMERGENCY = "[emerg] "  # how nginx marks, in its error log, why it does not take a configuration
 STILL_TRYING = "bind() to"  # it tries five times before it gives up
 LONGEST = 300  # characters of what nginx says, in one of our sentences
+SECRET = re.compile(
+    r"[0-9a-fA-F]{32,}"
+)  # every secret that a configuration may hold (model.OVERRIDE_SECRET) lies within such a run
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,7 @@ class NginxProcess:
         """
         candidate = self._config.with_suffix(".candidate")
         try:
-            candidate.write_text(text)
+            _write_private(candidate, text)
             return await self._test(candidate)
         finally:
             with contextlib.suppress(OSError):  # a folder that is full has no room for what is of no use
@@ -70,7 +74,7 @@ class NginxProcess:
         """Swap in a configuration that was tested, reload, verify. On any failure the last good one is back on disk."""
         fresh, last_good = self._config.with_suffix(".new"), self._config.with_suffix(".last")
         try:
-            fresh.write_text(rendered.text)
+            _write_private(fresh, rendered.text)
             last_good.unlink(missing_ok=True)
             if self._config.exists():
                 last_good.hardlink_to(self._config)
@@ -170,9 +174,16 @@ class NginxProcess:
 
 
 def _reason(line: str) -> str:
-    """What nginx says, without its clock and numbers of processes."""
-    said = line.partition(EMERGENCY)[2].partition(": ")[2] or line
+    """What nginx says, without its clock, numbers of processes, and testers' secrets."""
+    said = SECRET.sub("(a secret)", line.partition(EMERGENCY)[2].partition(": ")[2] or line)
     return "".join(character for character in said if character.isprintable())[:LONGEST]
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Testers' secrets stand in it. Who may signal nginx is the user of nginx's master, or root, and so is who may read this."""
+    path.touch(mode=0o600)
+    path.chmod(0o600)  # it may be there already
+    path.write_text(text)
 
 
 def not_written(error: OSError) -> str:

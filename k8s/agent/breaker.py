@@ -1,10 +1,12 @@
 """The breaker of one service in one proxy: pure, told what was seen and what time it is.
 
-CLOSED → OPEN after failed tries in a row, or when the probe says that the new cluster is down; OPEN → HALF_OPEN after a
-pause, once a fresh probe was answered; HALF_OPEN → CLOSED when tries succeed, → OPEN again, for longer, at the first failure.
-It only ever cuts below what was approved, and ends by itself.
+CLOSED → OPEN after requests that failed in a row, when the probe says that the new cluster is down, or when it has gone silent;
+OPEN → HALF_OPEN after a pause, once a fresh probe was answered; HALF_OPEN lets a little through, then a little more, → CLOSED
+when requests succeed, → OPEN again, for longer, at the first failure. It only ever cuts below what was approved, and ends by
+itself.
 
-Two clocks: `now` is monotonic; times of tries are those of nginx's log. They are never compared with each other.
+Two clocks: `now` is monotonic; `Seen.at` and the times of requests are those of nginx's log. They are never compared with each
+other.
 """
 
 import enum
@@ -12,11 +14,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from k8s import model
-from k8s.agent import traffic
+from k8s.agent import evidence
 
 LONGEST_PAUSE = 60.0  # seconds; each failed half-opening doubles the pause up to this
-HALF = 1  # percent that a half-open breaker lets through
-GOOD_TRIES = 3  # of them close it
+# Percent that a half-open breaker lets through, step by step. Users who are listed by name reach new at every step: they are in
+# the first slot of every folder that is not empty, and are the ones who asked to go first.
+STEPS = (1, 10)
+GOOD_TRIES = 3  # of them end a step
+GOOD_PROBES = 2  # of them, and time, end one where nobody asks for anything
 MOST_OPENINGS, WITHIN = 10, 600.0  # that many within these seconds: it does not end by itself any more
 
 
@@ -32,38 +37,58 @@ class Phase(enum.StrEnum):
 class Seen:
     """What is known of the new cluster now.
 
-    `failures`: log times of the newest failed tries, in any order. `last_ok`: of the newest good one. `ok_tries`: how many good
-    ones there were, ever growing. `up`: the probe's verdict, None before there is one. `answered`: monotonic time of the
-    probe's newest answer, `well`: whether that one was good, `outcome`: what became of it.
+    By nginx's clock: `at`, now; `last_ok`, the newest head of a good answer; `good`, when the newest good requests began;
+    `failures`, the newest failed ones, in any order; `failing_since`, the first failed probe since it was up, None: it
+    is well. `silent`: it answered steadily, and now nothing, while requests come. `patience`: seconds that a request may go on
+    without an answer before the log says so. `up`: the probe's verdict, None before there is one; `answered`, monotonic: the
+    newest answer to the probe, `well`: whether that one was good, `outcome`: what became of it; `good_probes`: how many ever.
     """
 
+    at: float = 0.0
     last_ok: float = 0.0
-    failures: Sequence[float] = ()
-    ok_tries: int = 0
+    good: Sequence[float] = ()
+    failures: Sequence[evidence.Failure] = ()
+    silent: bool = False
+    patience: float = 30.0
     up: bool | None = None
+    failing_since: float | None = None
     answered: float | None = None
     well: bool = True
     outcome: str = ""
+    good_probes: int = 0
 
     @property
-    def newest(self) -> float:
-        """The latest log time of any try."""
-        return max(self.last_ok, *self.failures, 0.0)
+    def disputed(self) -> bool:
+        """The probe finds it down, but a request that began after that was answered well: users know better."""
+        return self.up is False and self.failing_since is not None and max(self.good, default=0.0) > self.failing_since
+
+    @property
+    def down(self) -> bool:
+        return self.up is False and not self.disputed
+
+    @property
+    def unanswered(self) -> str:
+        return f"the new cluster does not answer the probe: {self.outcome or 'no answer'}"
 
 
 @dataclass(frozen=True, slots=True)
 class Breaker:
-    """`since`: begin of this phase. `judged`: log time of the tries that have had their effect: only later ones count.
-    `ok_tries`: the good ones when this phase began. `openings`: when it opened from CLOSED, of the last `WITHIN` seconds;
-    `opened`: how often ever. `down_since`: the probe says down without a break since then, and it is not CLOSED.
+    """`since`: begin of this phase, or of this step of it. `percent`: what HALF_OPEN lets through. `pause`: seconds that OPEN
+    lasts at least; `quiet`: that a step of HALF_OPEN lasts where there are no requests: longer than any request has hung.
+    By nginx's clock: `judged`, requests that began before it have had their effect; `stepped`, the begin of the step.
+    `good_probes`: as seen at that. `openings`: when it opened from CLOSED for what is worth a hold, of the last `WITHIN`
+    seconds; `opened`: how often ever. `down_since`: the probe says down without a break since then, and it is not CLOSED.
     """
 
     phase: Phase = Phase.CLOSED
     reason: str = ""
     since: float = 0.0
+    percent: int = STEPS[0]
     pause: float = 0.0
+    quiet: float = 0.0
     judged: float = 0.0
-    ok_tries: int = 0
+    stepped: float = 0.0
+    good_probes: int = 0
     openings: tuple[float, ...] = ()
     opened: int = 0
     down_since: float | None = None
@@ -71,15 +96,20 @@ class Breaker:
     @property
     def suppression(self) -> int | None:
         """The highest percent that may reach new; None: the breaker asks for nothing."""
-        return {Phase.CLOSED: None, Phase.OPEN: 0, Phase.HALF_OPEN: HALF}[self.phase]
+        return {Phase.CLOSED: None, Phase.OPEN: 0, Phase.HALF_OPEN: self.percent}[self.phase]
 
     def wants_a_probe(self, seen: Seen, now: float) -> bool:
-        """The pause is over and only a fresh good answer of the new cluster is missing."""
+        """The time is over and only fresh good answers of the new cluster are missing."""
+        if self.phase is Phase.HALF_OPEN:
+            return now >= self.since + self.quiet and not self.still_well(seen)
         return self.phase is Phase.OPEN and now >= self.since + self.pause and not self.proven(seen)
 
     def proven(self, seen: Seen) -> bool:
         """The new cluster is up, and answered well after the pause was over."""
         return seen.up is True and seen.well and seen.answered is not None and seen.answered >= self.since + self.pause
+
+    def still_well(self, seen: Seen) -> bool:
+        return seen.good_probes - self.good_probes >= GOOD_PROBES
 
     def too_often(self, now: float) -> bool:
         """It opened so often that ending by itself helps nobody."""
@@ -88,50 +118,86 @@ class Breaker:
 
 def step(breaker: Breaker, seen: Seen, rule: model.Breaker, *, now: float) -> Breaker:
     """The breaker after what was seen. Asking again with nothing new changes nothing but by the passing of time."""
+    if breaker.judged > seen.at:  # nginx's clock was set back: what begins now must count again
+        breaker = replace(breaker, judged=seen.at, stepped=min(breaker.stepped, seen.at))
     if breaker.phase is Phase.CLOSED:
         breaker = _closed(breaker, seen, rule, now)
     elif breaker.phase is Phase.OPEN:
-        breaker = _open(breaker, seen, rule, now)
+        breaker = _half_opened(breaker, seen, now) if breaker.proven(seen) else breaker
     else:
-        breaker = _half_open(breaker, seen, rule, now)
+        breaker = _half_open(breaker, seen, now)
     if breaker.phase is Phase.CLOSED or seen.up is True:
         return replace(breaker, down_since=None)
     return replace(breaker, down_since=now) if seen.up is False and breaker.down_since is None else breaker
 
 
 def forget(breaker: Breaker, seen: Seen) -> Breaker:
-    """Nothing may reach new by record or by hold: what was seen until now is no reason to open later."""
-    return Breaker(judged=max(breaker.judged, seen.newest), opened=breaker.opened)
+    """Nothing may reach new by record or by hold, or there is nowhere else to go: what began before is no reason later."""
+    return Breaker(judged=max(breaker.judged, seen.at), opened=breaker.opened)
+
+
+def renewed(breaker: Breaker, now: float) -> Breaker:
+    """People have decided anew: what counts towards a hold begins anew; what is let through stays."""
+    return replace(breaker, openings=(), down_since=None if breaker.down_since is None else now)
+
+
+def gently(breaker: Breaker, seen: Seen, rule: model.Breaker, *, now: float) -> Breaker:
+    """Less than what was approved is let through, nobody knows why: up again like after an outage."""
+    fresh = replace(breaker, reason="this proxy starts with less than was approved", pause=rule.pause, quiet=rule.pause)
+    return _half_opened(fresh, seen, now)
 
 
 def _closed(breaker: Breaker, seen: Seen, rule: model.Breaker, now: float) -> Breaker:
-    if seen.up is False:
-        why = f"the new cluster does not answer the probe: {seen.outcome or 'no answer'}"
+    in_a_row = [one for one in seen.failures if one.began > max(seen.last_ok, breaker.judged)]
+    hung, worth_a_hold = 0.0, True
+    if seen.down:
+        why = seen.unanswered
+    elif len(in_a_row) >= min(rule.failures, evidence.KEPT):
+        why, hung = f"{len(in_a_row)} tries at the new cluster failed in a row", _longest(in_a_row)
+        if hung >= evidence.SLOW:
+            why += f", or took up to {hung:.0f} s"
+    elif seen.silent:
+        # Perhaps those clients just stopped while others went on: no reason to hold anything.
+        why, hung, worth_a_hold = "the new cluster has gone silent while the old one answers", seen.patience, False
     else:
-        after = max(seen.last_ok, breaker.judged)
-        in_a_row = sum(failure > after for failure in seen.failures)
-        if in_a_row < min(rule.failures, traffic.KEPT_FAILURES):
-            return breaker
-        why = f"{in_a_row} tries at the new cluster failed in a row"
+        return breaker
     recent = tuple(opening for opening in breaker.openings if now - opening <= WITHIN)
-    opened = replace(breaker, openings=(*recent, now)[-MOST_OPENINGS:], opened=breaker.opened + 1)
-    return replace(opened, phase=Phase.OPEN, reason=why, since=now, pause=rule.pause)
+    if worth_a_hold:
+        recent = (*recent, now)[-MOST_OPENINGS:]
+    opened = replace(breaker, phase=Phase.OPEN, reason=why, openings=recent, opened=breaker.opened + 1)
+    return replace(opened, since=now, pause=rule.pause, quiet=max(rule.pause, hung + 1))
 
 
-def _open(breaker: Breaker, seen: Seen, rule: model.Breaker, now: float) -> Breaker:
-    if not breaker.proven(seen):
-        return breaker
-    return replace(breaker, phase=Phase.HALF_OPEN, since=now, judged=max(breaker.judged, seen.newest), ok_tries=seen.ok_tries)
+def _longest(failures: Sequence[evidence.Failure]) -> float:
+    return max((one.waited for one in failures), default=0.0)
 
 
-def _half_open(breaker: Breaker, seen: Seen, rule: model.Breaker, now: float) -> Breaker:
+def _half_opened(breaker: Breaker, seen: Seen, now: float) -> Breaker:
+    opened = replace(breaker, phase=Phase.HALF_OPEN, judged=max(breaker.judged, seen.at))
+    return _stepped(opened, STEPS[0], seen, now)
+
+
+def _stepped(breaker: Breaker, percent: int, seen: Seen, now: float) -> Breaker:
+    return replace(breaker, percent=percent, since=now, stepped=seen.at, good_probes=seen.good_probes)
+
+
+def _half_open(breaker: Breaker, seen: Seen, now: float) -> Breaker:
+    failures = [one for one in seen.failures if one.began > breaker.judged]
+    hung = _longest(failures)
     if seen.up is not True or not seen.well:
-        why = f"the new cluster does not answer the probe: {seen.outcome or 'no answer'}"
-    elif any(failure > breaker.judged for failure in seen.failures):
-        why = "a try at the new cluster failed while it was half open"
-    elif seen.ok_tries - breaker.ok_tries >= GOOD_TRIES or now >= breaker.since + rule.pause:
-        return replace(breaker, phase=Phase.CLOSED, reason="", since=now, pause=0.0)
+        why = seen.unanswered
+    elif failures:
+        why = "a request failed at the new cluster while it was half open"
+    elif seen.silent:
+        why, hung = "the new cluster has gone silent while it was half open", seen.patience
     else:
-        return breaker
+        good = sum(began > breaker.stepped for began in seen.good) >= GOOD_TRIES
+        if not good and not (now >= breaker.since + breaker.quiet and breaker.still_well(seen)):
+            return breaker
+        for percent in STEPS:
+            if percent > breaker.percent:
+                return _stepped(breaker, percent, seen, now)
+        return replace(breaker, phase=Phase.CLOSED, reason="", since=now, pause=0.0, quiet=0.0)
     longer = max(breaker.pause, min(LONGEST_PAUSE, 2 * breaker.pause))
-    return replace(breaker, phase=Phase.OPEN, reason=why, since=now, pause=longer)
+    again = replace(breaker, phase=Phase.OPEN, reason=why, since=now, pause=longer)
+    return replace(again, quiet=max(breaker.quiet, hung + 1))

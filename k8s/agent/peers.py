@@ -22,15 +22,28 @@ NOTHING_SEEN: Mapping[str, float] = MappingProxyType({})
 EVERY = 3.0  # seconds
 LIMIT = 1.0  # seconds for one peer
 FIRST_LIMIT = 2.0  # seconds for all of them at start
+FRESH = 5.0  # seconds for which an answer of a peer says how things are now
 LARGEST_ANSWER = 16 * 1024 * 1024
 MOST_SERVICES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """What the others say of a new cluster that fails here. `alone`: there are no others. `confirmed_by`, `denied_by`: pods whose
+    fresh answers say that it fails there, too, or that their probe was answered well since; empty: nobody says so.
+    """
+
+    alone: bool = False
+    confirmed_by: str = ""
+    denied_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
     """What one peer remembers. `for_all`: its holds for every service, also those that come later. `orders`: the holds whose
     words it knows, by service or `all`. `seen_up`: how many seconds before it told so its own probe of new was answered well,
-    by service. `heard`: monotonic seconds.
+    by service. `turned_away`: services whose new cluster fails there, too, by its own probe or breaker. `heard`: monotonic
+    seconds.
     """
 
     pod: str
@@ -38,6 +51,7 @@ class Told:
     for_all: tuple[protocol.RememberedHold, ...] = ()
     orders: Mapping[str, tuple[model.Hold, ...]] = field(default_factory=dict)
     seen_up: Mapping[str, float] = field(default_factory=dict)
+    turned_away: frozenset[str] = frozenset()
     heard: float = 0.0
 
 
@@ -46,6 +60,7 @@ def document_of(
     for_all: Iterable[protocol.RememberedHold],
     orders: Mapping[str, tuple[model.Hold, ...]],
     seen_up: Mapping[str, float] = NOTHING_SEEN,
+    turned_away: Iterable[str] = (),
 ) -> dict[str, Any]:
     """The field `memory` of `/status`."""
     return {
@@ -53,6 +68,7 @@ def document_of(
         "all": _hold_pairs(for_all),
         "orders": {name: [hold_document.as_document(one) for one in some] for name, some in orders.items() if some},
         "seen_up": {name: round(seconds, 1) for name, seconds in seen_up.items()},
+        "turned_away": sorted(turned_away),
     }
 
 
@@ -79,6 +95,7 @@ def told_from(document: object) -> Told:
             for_all=_holds_from(fields["memory"]["all"]),
             orders=_orders_from(fields["memory"].get("orders", {})),  # agents before words do not say them
             seen_up={str(name): _seconds(one) for name, one in fields["memory"].get("seen_up", {}).items()},  # nor older ones
+            turned_away=frozenset(str(name) for name in fields["memory"].get("turned_away", ())),  # nor these
         )
     except errors.BadReply as error:
         raise ValueError(str(error)) from None
@@ -138,18 +155,19 @@ class Peers:
         self._pod = pod
         self._resolver = resolver
         self.heard: dict[str, Told] = {}  # the last answers, by address
+        self.others: int | None = 0 if not name else None  # how many there are by DNS; None: it has not said so
 
     @property
     def trouble(self) -> list[str]:
         """Why the others cannot be found, in sentences."""
         return self._resolver.trouble
 
-    def sees_up(self, service: str, *, since: float) -> str:
-        """The pod of a peer whose own probe of the service was answered well after that monotonic time; empty: none."""
-        for told in self.heard.values():
-            if service in told.seen_up and told.heard - told.seen_up[service] > since:
-                return told.pod
-        return ""
+    def opinion(self, service: str, *, since: float, now: float) -> Opinion:
+        """Of a new cluster that fails here since that monotonic time. Whoever has not answered lately says nothing."""
+        fresh = [told for told in self.heard.values() if now - told.heard <= FRESH]
+        confirming = [told.pod for told in fresh if service in told.turned_away]
+        denying = [told.pod for told in fresh if told.heard - told.seen_up.get(service, math.inf) > since]
+        return Opinion(self.others == 0, next(iter(confirming), ""), next(iter(denying), ""))
 
     async def ask(self) -> list[Told]:
         """Everybody who answers now, in parallel. Never raises; without a name there are no peers."""
@@ -157,6 +175,8 @@ class Peers:
             return []
         found = await self._resolver.addresses(self._name, self._port)
         others = [address for address in found if address.rpartition(":")[0].strip("[]") != self._own]
+        if found or self._resolver.failing(self._name) in resolving.ABSENT:
+            self.others = len(others)
         timeout = aiohttp.ClientTimeout(total=LIMIT)
         async with aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(limit=0)) as session:
             answers = await asyncio.gather(*(self._ask_one(session, address) for address in others))

@@ -25,7 +25,7 @@ SOONEST = 1.0  # seconds between two questions while something fails, or request
 PATIENT_AFTER = 60.0  # seconds of being down, after which
 PATIENT = 5.0  # seconds lie between two questions
 GOOD_AGAIN = 2  # good answers in a row that make up again what was down
-AT_ONCE = 50  # questions open at a time
+AT_ONCE = 20  # questions open at a time
 APART = 0.02  # seconds between the first questions of two services, on average
 _LOTS = random.SystemRandom()
 
@@ -33,7 +33,8 @@ _LOTS = random.SystemRandom()
 @dataclass(frozen=True, slots=True)
 class Probed:
     """The last answer for one service. `at_monotonic`: the event loop's clock; `outcome`: one of probe_answer.OUTCOMES;
-    `why`: half a sentence about one that is not ok; `seconds`: how long it took; `certificate_expires`: Unix seconds.
+    `why`: half a sentence about one that is not ok; `seconds`: how long it took; `certificate_expires`: Unix seconds;
+    `failing_since`: the loop's clock at the first failure since it was up, None: there was none.
     """
 
     at_monotonic: float
@@ -43,6 +44,7 @@ class Probed:
     certificate_expires: float | None
     failures_in_a_row: int
     why: str = ""
+    failing_since: float | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -53,6 +55,8 @@ class _Watched:
     failures: int = 0  # in a row
     good: int = 0  # in a row
     down_since: float = 0.0
+    failing_since: float | None = None
+    hurried: bool = False  # requests fail, too: short questions without a pause, until it is decided
     task: asyncio.Task[None] | None = None
 
 
@@ -126,6 +130,7 @@ class Probes:
         for name in services:
             if name in self._watched:
                 self._watched[name].sooner.set()
+                self._watched[name].hurried = self.up.get(name) is not False
 
     async def ask(self, name: str) -> bool:
         """Whether it answers well now: one fresh question, that counts like any other. False for a service that is not asked."""
@@ -149,7 +154,10 @@ class Probes:
         while True:
             one.sooner.clear()
             await self._ask(name, one)
-            await self._pause(one, self._wait(name, one), least=min(SOONEST, one.target.health.interval))
+            wait = self._wait(name, one)
+            if one.hurried and one.failures and name in self._seen:
+                wait = max(0.0, wait - self._seen[name].seconds)  # dropped packets have cost a second already
+            await self._pause(one, wait, least=min(SOONEST, wait, one.target.health.interval))
 
     async def _pause(self, one: _Watched, seconds: float, *, least: float) -> None:
         """So long, or shorter when hurried, but never shorter than `least`."""
@@ -171,7 +179,8 @@ class Probes:
         async with one.alone:
             wanted = _now()
             async with self._turns:
-                answer = await self._questions.ask(one.target, wanted=wanted)
+                limit = probe_answer.HURRIED if one.hurried else probe_answer.LIMIT
+                answer = await self._questions.ask(one.target, wanted=wanted, limit=limit)
             if self._watched.get(name) is one:  # else nobody wants to know any more
                 self._take(name, one, answer)
         return answer.outcome == probe_answer.OK
@@ -185,11 +194,18 @@ class Probes:
             self.up[name] = True
         elif one.failures >= one.target.health.failures and self.up.get(name) is not False:
             self.up[name], one.down_since = False, _now()
+        if good and self.up[name]:
+            one.failing_since = None
+        elif not good and one.failing_since is None:
+            one.failing_since = _now()
+        one.hurried = one.hurried and not good and self.up.get(name) is not False
         expires = answer.certificate_expires
         if expires is None and before is not None:
             expires = before.certificate_expires
         self.asked[name][answer.outcome] += 1
-        self._seen[name] = Probed(_now(), good, answer.outcome, answer.seconds, expires, one.failures, answer.why)
+        self._seen[name] = Probed(
+            _now(), good, answer.outcome, answer.seconds, expires, one.failures, answer.why, one.failing_since
+        )
         self.on_change(name)
 
 

@@ -16,7 +16,8 @@ from k8s import model
 from k8s.agent import probe_doors, probe_line, probe_trust, resolving
 
 LIMIT = 3.0  # seconds for one question, asking DNS and all addresses included
-DNS_PATIENCE = 1.0  # seconds, where an earlier answer of DNS is known: a silent DNS server is not the new cluster's fault
+HURRIED = 1.0  # the same, while requests fail
+DNS_PATIENCE = 1 / 3  # of the limit, where an earlier answer of DNS is known: a silent DNS server is not the new cluster's fault
 MOST_ADDRESSES = 8  # of one host that are asked, all at once
 NO_PATH = model.Health().path
 NOBODY_BEHIND = frozenset({502, 503, 504})
@@ -69,38 +70,38 @@ class Questions:
         self._trust = probe_trust.Trust(ca_folder=ca_folder, default_ca=default_ca)
         self._doors = probe_doors.Doors()
 
-    async def ask(self, target: Target, *, wanted: float) -> Answer:
-        """Within LIMIT seconds. Good as soon as one address is; otherwise what the most telling one said.
+    async def ask(self, target: Target, *, wanted: float, limit: float | None = None) -> Answer:
+        """Within `limit` seconds; None: LIMIT. Good as soon as one address is; otherwise what the most telling one said.
 
         `wanted`: since when this answer is waited for (the event loop's clock). An address that was found closed after that
         by another question is not asked again.
         """
         loop = asyncio.get_running_loop()
-        begun = loop.time()
-        addresses = await self._addresses(target)
+        begun, limit = loop.time(), LIMIT if limit is None else limit
+        addresses = await self._addresses(target, limit=limit)
         if addresses:
-            answer = await self._any(target, addresses, wanted=wanted, deadline=begun + LIMIT)
+            answer = await self._any(target, addresses, wanted=wanted, begun=begun, limit=limit)
         else:
             answer = Answer(DNS, f"{target.host} does not resolve ({self._resolver.failing(target.host) or 'no address'})")
         return replace(answer, seconds=loop.time() - begun)
 
-    async def _addresses(self, target: Target) -> tuple[str, ...]:
+    async def _addresses(self, target: Target, *, limit: float) -> tuple[str, ...]:
         """What DNS says now; while it says nothing, what it said last: nginx goes on with that, too."""
         known = self._resolver.known(target.host, target.port)
         try:
-            async with asyncio.timeout(DNS_PATIENCE if known else LIMIT):
+            async with asyncio.timeout(limit * DNS_PATIENCE if known else limit):
                 found = await self._resolver.addresses(target.host, target.port)
         except TimeoutError:
             found = known
         return () if self._resolver.failing(target.host) in resolving.ABSENT else found
 
-    async def _any(self, target: Target, addresses: tuple[str, ...], *, wanted: float, deadline: float) -> Answer:
+    async def _any(self, target: Target, addresses: tuple[str, ...], *, wanted: float, begun: float, limit: float) -> Answer:
         answers, asked = [], []
         for address in addresses[:MOST_ADDRESSES]:
             if (closed := self._doors.closed(address, since=wanted)) is not None:
                 answers.append(Answer(*closed))
             else:
-                asked.append(asyncio.create_task(self._one(target, address, deadline=deadline)))
+                asked.append(asyncio.create_task(self._one(target, address, begun=begun, limit=limit)))
         try:
             for soonest in asyncio.as_completed(asked):
                 answer = await soonest
@@ -113,13 +114,13 @@ class Questions:
             await asyncio.gather(*asked, return_exceptions=True)
         return min(answers, key=lambda one: _TELLING.index(one.outcome))
 
-    async def _one(self, target: Target, address: str, *, deadline: float) -> Answer:
-        seen = _Seen()
+    async def _one(self, target: Target, address: str, *, begun: float, limit: float) -> Answer:
+        seen, deadline = _Seen(), begun + limit
         try:
             async with asyncio.timeout_at(deadline):
                 outcome, why = await self._talk(target, address, seen)
         except TimeoutError:
-            outcome, why = TIMEOUT, f"{address}: {seen.waits_for} within {LIMIT:.0f} s"
+            outcome, why = TIMEOUT, f"{address}: {seen.waits_for} within {limit:.0f} s"
         if not seen.connected and outcome != TLS:
             self._doors.found_closed(address, outcome, why, now=asyncio.get_running_loop().time())
         if seen.expired:

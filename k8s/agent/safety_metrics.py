@@ -36,7 +36,13 @@ class SafetyMetrics(registry.Collector):
             cap.add_metric([name], UNCUT if cut is None else cut)
             is_open.add_metric([name], int(one.phase is not breaker.Phase.CLOSED))
             openings.add_metric([name], one.opened)
-        yield from (cap, is_open, openings)
+        dead = set(self._protection.old_unusable())
+        unusable = core.GaugeMetricFamily(
+            "ferry_agent_old_unusable", "1: the old cluster answers nobody, so that traffic stays at new", labels=["service"]
+        )
+        for name in names:
+            unusable.add_metric([name], int(name in dead))
+        yield from (cap, is_open, openings, unusable)
 
     def _holds(self, names: list[str]) -> Iterator[core.Metric]:
         requested = core.GaugeMetricFamily(

@@ -1,39 +1,78 @@
 """Who has gone silent: a new cluster that answered steadily and then says nothing at all.
 
-Packets that are dropped without a reset leave no failed try in the log before the time for a try is over: only the silence
-can be seen before. It is a hint, worth a question; traffic may simply have ended.
+What hangs, and packets that are dropped without a reset, leave no failed try in the log before the time for a try is over: only
+the silence can be seen before. Alone it is a hint, worth a question: traffic may simply have ended. Where old goes on answering
+as before, clients are there, and it is more than a hint.
 """
 
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from k8s.agent import evidence
 
 EVERY = 1.0  # seconds between two looks
 OVER = 10.0  # seconds, over which it answered steadily:
-LEAST_RATE = 1.0  # tries a second
+LEAST_RATE = 1.0  # requests a second
 LEAST_SILENCE = 2.0  # seconds
 LEAST_TRIES = 10.0  # that should have come meanwhile
+SURELY_MISSING = 20.0  # of them, where nobody asks first: gaps of ten come by chance, every few hours
+LEAST_OLD = 3  # answers of old since new's last one,
+SHARE_OLD = 0.5  # and so many of those that it should have given
+
+
+class Heard(NamedTuple):
+    """Of one service, ever growing. `head`: time of new's newest head of an answer; `new`: requests that were logged with a try
+    at new; `old`: those that old answered.
+    """
+
+    head: float
+    new: int
+    old: int
+
+
+class Found(NamedTuple):
+    """Services that have gone silent since the last look, each once; those of them that hang: old goes on answering."""
+
+    silent: set[str]
+    hanging: set[str]
+
+
+class _Moment(NamedTuple):
+    at: float
+    heard: Heard
 
 
 @dataclass(slots=True)
 class _Course:
-    """`counts`: (time, tries so far) where they grew, of the last `OVER` seconds before the newest, and one before that."""
+    """`moments` at which a newer head was seen, of the last `OVER` seconds before the newest, and one before that. An answer that
+    ends now, but began long ago, is no such moment.
+    """
 
-    counts: deque[tuple[float, int]] = field(default_factory=deque)
+    moments: deque[_Moment] = field(default_factory=deque)
     told: bool = False
+    hangs: bool = False
+    old: int = 0  # at the last look
 
-    def add(self, now: float, tries: int) -> None:
-        self.counts.append((now, tries))
-        self.told = False
-        while len(self.counts) > 1 and self.counts[1][0] <= now - OVER:
-            self.counts.popleft()
+    def add(self, now: float, heard: Heard) -> None:
+        self.moments.append(_Moment(now, heard))
+        self.told = self.hangs = False
+        while len(self.moments) > 1 and self.moments[1].at <= now - OVER:
+            self.moments.popleft()
 
-    def is_silent(self, now: float) -> bool:
-        (begin, first), (newest, last) = self.counts[0], self.counts[-1]
-        if newest - begin < OVER:
-            return False  # not known for long enough
-        rate = (last - first) / (newest - begin)
-        return rate >= LEAST_RATE and now - newest >= max(LEAST_SILENCE, LEAST_TRIES / rate)
+    def missing(self, now: float) -> float:
+        """Answers of new that should have come in this silence; 0: it is none, or not known for long enough."""
+        first, newest = self.moments[0], self.moments[-1]
+        span, silence = newest.at - first.at, now - newest.at
+        rate = (newest.heard.new - first.heard.new) / span if span >= OVER else 0.0
+        return rate * silence if rate >= LEAST_RATE and silence >= LEAST_SILENCE else 0.0
+
+    def old_goes_on(self, now: float, old: int) -> bool:
+        first, newest = self.moments[0], self.moments[-1]
+        rate = (newest.heard.old - first.heard.old) / (newest.at - first.at)
+        since = old - newest.heard.old
+        return old > self.old and since >= max(LEAST_OLD, SHARE_OLD * rate * (now - newest.at))
 
 
 class Silence:
@@ -42,16 +81,26 @@ class Silence:
     def __init__(self) -> None:
         self._courses: dict[str, _Course] = {}
 
-    def look(self, tries: Mapping[str, int], now: float) -> set[str]:
-        """`tries`: at new by service, ever growing. Returns services that have gone silent since the last look, each once."""
-        silent = set()
-        for name in [name for name in self._courses if name not in tries]:
+    def look(self, heard: Mapping[str, Heard], now: float) -> Found:
+        """`heard`: by service that reaches new now."""
+        found = Found(set(), set())
+        for name in [name for name in self._courses if name not in heard]:
             del self._courses[name]
-        for name, count in tries.items():
+        for name, one in heard.items():
             course = self._courses.setdefault(name, _Course())
-            if not course.counts or course.counts[-1][1] != count:
-                course.add(now, count)
-            elif not course.told and course.is_silent(now):
-                course.told = True
-                silent.add(name)
-        return silent
+            if not course.moments or course.moments[-1].heard.head != one.head:
+                course.add(now, one)
+            else:
+                self._judge(name, course, one, now, found)
+            course.old = one.old
+        return found
+
+    def _judge(self, name: str, course: _Course, one: Heard, now: float, found: Found) -> None:
+        missing = course.missing(now)
+        if missing >= LEAST_TRIES and not course.told:
+            course.told = True
+            found.silent.add(name)
+        long = now - course.moments[-1].at >= evidence.SLOW
+        if missing >= SURELY_MISSING and long and not course.hangs and course.old_goes_on(now, one.old):
+            course.hangs = True
+            found.hanging.add(name)

@@ -2,28 +2,30 @@
 
 Counts only grow. A request that fell back was chosen for new and answered by old, and its tries at new failed. What never
 left the proxy (no server of new was free) is no try; a client that left is no failure of the cluster, but one that had
-waited long for the new one is a sign that it is slow.
+waited long for the new one is a sign that it is slow. What the breaker may conclude from all that is `evidence`'s to say.
 """
 
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from k8s import proxy_report
+from k8s.agent import evidence
 
 SIDES = ("new", "old")
 OK = "ok"
 HTTP_5XX = "http_5xx"
 WITHOUT_HEAD = ("connect", "timeout", "broken")  # never connected; no answer in time; cut before one
 FAILURES = (HTTP_5XX, *WITHOUT_HEAD)
+UNREACHED = ("connect", "timeout")
+OWN_FAULTS = ("500", "501")  # what an application says of itself: of the cluster it says something where old says otherwise
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)  # upper bounds of the histogram
-SLOW = 3.0  # seconds from sending a request to the head of its answer
+SLOW = evidence.SLOW
 PATIENCE = 1.0  # seconds without a head, after which a client that leaves says something about the cluster
-KEPT_FAILURES = 256
 CLIENT_LEFT = 499
 _NOBODY = "_cluster_backend_"  # in place of an address: no server of that upstream could be asked
 
@@ -96,9 +98,8 @@ class Tally:
     `alike` by (cluster as the log names it, status, status of the only try); of requests with several tries, or none that
     was answered, the last is empty, their tries are in `tries` by (side, status or one of WITHOUT_HEAD), their times in `times`.
     `not_tried`: chosen for new while nginx let nothing through to it. `retries`: tries at new after a request's first one.
-    `slow`: answers of new after SLOW, and clients that left new after PATIENCE. `ok_tries`, `failed_tries`: at new.
-    `last_ok` and `failures` (newest KEPT_FAILURES, in order of arrival): when tries at new came to their end, in epoch seconds
-    by the log's own clock. nginx's workers write in blocks of their own, so that a line may be older than one before it.
+    `slow`: answers of new after evidence.SLOW, and clients that left new after PATIENCE. `ok_tries`, `failed_tries`: at new.
+    `said`: what requests say for the breaker.
     """
 
     alike: dict[tuple[str, int, str], Alike] = field(default_factory=dict)
@@ -109,31 +110,24 @@ class Tally:
     slow: int = 0
     ok_tries: int = 0
     failed_tries: int = 0
-    last_ok: float = 0.0
-    failures: list[float] = field(default_factory=list)
+    said: evidence.Evidence = field(default_factory=evidence.Evidence)
 
     def requests_like(self, cluster: str, code: int, end: str) -> Alike:
         return self.alike.setdefault((cluster, code, end), Alike())
 
-    def head_from_new(self, status: str, *, seconds: float, at: float) -> bool:
-        """New began to answer; whether that is something to look at."""
+    def head_from_new(self, status: str, *, began: float, seconds: float) -> bool:
+        """New began to answer the only try of a request; whether that is something to look at."""
         if status >= "500":
-            return self.new_failed(at)
+            self.failed_tries += 1
+            self.said.new_answered_badly(began, seconds)
+            return True
         self.ok_tries += 1
-        if at > self.last_ok:  # noqa: PLR1730 max() costs three times as much, for every line of the log
-            self.last_ok = at
-        return seconds >= SLOW and self.new_was_slow()
-
-    def new_failed(self, at: float) -> bool:
-        self.failed_tries += 1
-        self.failures.append(at)
-        if len(self.failures) > KEPT_FAILURES:
-            del self.failures[0]
-        return True
-
-    def new_was_slow(self) -> bool:
-        self.slow += 1
-        return True
+        if seconds >= evidence.SLOW:
+            self.slow += 1
+            self.said.new_was_slow(began, seconds)
+            return True
+        self.said.new_answered_well(began, seconds)
+        return False
 
     def summary(self) -> Summary:
         """May be asked from another thread: what is counted meanwhile is in it or not."""
@@ -169,7 +163,9 @@ class Tally:
 
 
 class Tallies:
-    """`count` takes whole lines of the log. `touched`: services with a failed or slow try at new since somebody cleared it."""
+    """`count` takes whole lines of the log. `touched`: services with a failed or slow try at new, or one at old that
+    did not reach it, since somebody cleared it.
+    """
 
     def __init__(self) -> None:
         self._tallies: dict[str, Tally] = {}
@@ -226,12 +222,13 @@ class Tallies:
             timing = alike.timing
             timing.sum += seconds
             timing.buckets[bisect_left(SECONDS, seconds)] += 1
-            if cluster == "new":
-                at, whole = entry["t"], entry["upstream_time"]
-                if whole != header:
-                    at -= float(whole) - seconds  # a long answer that ends now was begun by the cluster of then
-                if tally.head_from_new(end, seconds=seconds, at=at):
-                    self.touched.add(service)
+            whole = entry["upstream_time"]
+            # Not the request's own time: nginx takes in a slow upload before it asks anybody.
+            began = entry["t"] - (seconds if whole == header else float(whole))
+            if cluster != "new":
+                tally.said.old_answered(began + seconds, seconds)
+            elif tally.head_from_new(end, began=began, seconds=seconds):
+                self.touched.add(service)
         else:
             alike = tally.requests_like(cluster, status, "")
             if _add_tries(tally, entry):
@@ -248,9 +245,10 @@ def _add_tries(tally: Tally, entry: Mapping[str, Any]) -> bool:
     """
     columns = [_groups(entry[name]) for name in ("upstream", "upstream_status", "connect", "header", "upstream_time")]
     last = len(columns[0]) - 1
-    client_left = entry["status"] == CLIENT_LEFT
+    left = entry["status"] == CLIENT_LEFT
     at = entry["t"] - sum(_seconds(whole) for group in columns[-1] for whole in group)
     at_new, touched = 0, False
+    voices: dict[str, _Voice] = {}
     for place, group in enumerate(zip(*columns, strict=True)):
         side = _side(entry["cluster"]) if place == last else "new"  # old is the last resort: whatever was before it was new
         new = side == "new"
@@ -263,19 +261,64 @@ def _add_tries(tally: Tally, entry: Mapping[str, Any]) -> bool:
                 tally.not_tried += new
                 continue
             at_new += new
-            if answered:
-                tally.tries[side, status] += 1
-                touched |= new and tally.head_from_new(status, seconds=seconds, at=at + seconds)
-            elif not client_left or status not in {"-", "499"}:
-                tally.tries[side, _why(status, connect)] += 1
-                touched |= new and tally.new_failed(at + seconds)
-            elif new and waited >= PATIENCE:
-                touched |= tally.new_was_slow()
+            end = status if answered else "" if left and status in {"-", "499"} else _why(status, connect)
+            voices[side] = _Voice(end, at, seconds, waited)
+            touched |= _add_try(tally, side, voices[side])
             at += _seconds(whole)
         if answered and place == last:
             tally.times[side].add(waited)
     tally.retries += max(0, at_new - 1)
+    _speak(tally.said, voices)
     return touched
+
+
+class _Voice(NamedTuple):
+    """A request's last try at one cluster. `end`: its status, one of WITHOUT_HEAD, or empty: the client left before. `seconds` of
+    this try and `waited`, of all tries there: until its head, or its end without one.
+    """
+
+    end: str
+    began: float
+    seconds: float
+    waited: float
+
+
+def _add_try(tally: Tally, side: str, one: _Voice) -> bool:
+    """Whether it is something to look at."""
+    if one.end:
+        tally.tries[side, one.end] += 1
+    if side != "new":
+        return one.end in UNREACHED
+    if not one.end:
+        slow = one.waited >= PATIENCE
+    elif one.end >= "500":  # and all of WITHOUT_HEAD
+        tally.failed_tries += 1
+        return True
+    else:
+        tally.ok_tries += 1
+        slow = one.seconds >= evidence.SLOW
+    tally.slow += slow
+    return slow
+
+
+def _speak(said: evidence.Evidence, voices: Mapping[str, _Voice]) -> None:
+    old, new = voices.get("old"), voices.get("new")
+    if old is not None and old.end in UNREACHED:
+        said.old_failed(old.began, old.waited)
+    elif old is not None and old.end and old.end not in WITHOUT_HEAD:
+        said.old_answered(old.began + old.seconds, old.waited)
+    if new is None:
+        return
+    if not new.end:
+        said.client_left_new(new.began, new.waited)
+    elif new.end in WITHOUT_HEAD:
+        said.new_failed(new.began, new.waited)
+    elif new.end < "500":
+        said.new_was_slow(new.began, new.seconds)
+    elif new.end not in OWN_FAULTS or old is None or "" < old.end < "500":
+        said.new_answered_badly(new.began, new.seconds)
+    else:  # old says the same, or nobody knows: that is the application, not where it runs
+        said.last_head = max(said.last_head, new.began + new.seconds)
 
 
 def _side(cluster: str) -> str:

@@ -32,7 +32,7 @@ class Scripted:
         self.go_on = asyncio.Event()
         self.awaited, self.reached = 1, asyncio.Event()
 
-    async def ask(self, target: probe.Target, *, wanted: float) -> probe_answer.Answer:
+    async def ask(self, target: probe.Target, *, wanted: float, limit: float | None = None) -> probe_answer.Answer:
         assert wanted <= asyncio.get_running_loop().time()
         self.asked.append(target.host)
         self.open += 1

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from k8s import proxy_report
-from k8s.agent import traffic
+from k8s.agent import evidence, traffic
 
 NEW, OLD, NOBODY = "10.0.0.1:443", "10.1.0.1:80", "new_cluster_backend_s0"
 
@@ -131,7 +131,11 @@ def tally_of(*lines: bytes) -> traffic.Tally:
 NEVER_ANSWERED = {"upstream_status": "504", "header": "-", "upstream_time": "30.000"}
 
 
-def test_tries_at_new_are_told_with_the_time_of_their_end_whatever_came_after_them() -> None:
+def began(tally: traffic.Tally) -> list[float]:
+    return [one.began for one in tally.said.failures]
+
+
+def test_a_request_speaks_once_by_the_begin_of_its_last_try_at_new_whatever_came_after_it() -> None:
     saved = line(
         "fallback",
         t=1010.0,
@@ -142,23 +146,92 @@ def test_tries_at_new_are_told_with_the_time_of_their_end_whatever_came_after_th
         upstream_time="0.600, 2.000 : 5.000",
     )
     tally = tally_of(saved, line("new", t=1005.5))
-    assert tally.failures == pytest.approx([1002.9, 1005.0]), "at the head of its 500, and at the end of the wait"
-    assert (tally.last_ok, tally.ok_tries, tally.failed_tries, tally.retries) == (1005.5, 1, 2, 1)
+    assert began(tally) == pytest.approx([1003.0])
+    assert (tally.ok_tries, tally.failed_tries, tally.retries) == (1, 2, 1)
+    assert tally.said.last_ok == pytest.approx(1005.5)
+    assert tally.said.old_answers == 1
+    assert tally.said.old_ok == pytest.approx(1009.0)
 
 
-def test_a_long_answer_of_new_that_ends_now_is_no_fresh_success() -> None:
-    assert tally_of(line("new", 101, t=2000.0, header="0.100", upstream_time="900.000")).last_ok == pytest.approx(1100.1)
+def test_a_long_answer_of_new_that_ends_now_is_no_fresh_success_and_neither_is_one_of_old() -> None:
+    ended = {"t": 2000.0, "header": "0.100", "upstream_time": "900.000"}
+    said = tally_of(line("new", 101, **ended), line("old", 101, **ended)).said
+    assert [said.last_ok, said.old_ok] == pytest.approx([1100.1, 1100.1])
+    assert list(said.good) == pytest.approx([1100.0])
+
+
+def test_a_slow_upload_makes_no_try_older_than_it_is() -> None:
+    assert began(tally_of(line("new", 503, t=1030.0, time=30.0, header="0.002", upstream_time="0.002"))) == [1029.998]
 
 
 def test_the_newest_success_stays_whatever_block_arrives_later_and_failures_keep_their_order_of_arrival() -> None:
     tally = tally_of(line("new", t=7.0), line("new", 502, t=6.0), line("new", t=5.0), line("new", 502, t=4.0))
-    assert (tally.last_ok, tally.failures) == (7.0, [6.0, 4.0])
+    assert tally.said.last_ok == 7.0
+    assert began(tally) == pytest.approx([5.996, 3.996])
 
 
 def test_of_many_failures_the_newest_are_kept_and_all_are_counted() -> None:
     tally = tally_of(*(line("new", 503, t=float(second)) for second in range(1000)))
-    assert tally.failures == [float(second) for second in range(1000 - traffic.KEPT_FAILURES, 1000)]
+    assert began(tally) == pytest.approx([second - 0.004 for second in range(1000 - evidence.KEPT, 1000)])
     assert tally.failed_tries == 1000
+
+
+@pytest.mark.parametrize(
+    ("status", "old", "counts"),
+    [("500", "200", True), ("500", "404", True), ("500", "500", False), ("501", "502", False), ("503", "500", True)],
+)
+def test_what_an_application_says_of_itself_on_both_sides_is_not_the_new_clusters_fault(
+    status: str, old: str, counts: bool
+) -> None:
+    both = {"connect": "0.001 : 0.001", "header": "0.004 : 0.004", "upstream_time": "0.004 : 0.004"}
+    tally = tally_of(line("fallback", int(old), upstream=f"{NEW} : {OLD}", upstream_status=f"{status} : {old}", **both))
+    assert len(tally.said.failures) == int(counts)
+    assert tally.failed_tries == 1
+    assert tally.said.last_head == pytest.approx(999.996), "it is not silent"
+
+
+def test_a_500_to_what_could_not_be_sent_again_counts() -> None:
+    assert len(tally_of(line("new", 500, method="POST")).said.failures) == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "seconds", "slow"),
+    [
+        (["0.050"], 2.9, False),
+        (["0.050"], 3.0, True),
+        (["1.000"], 4.9, False),
+        (["1.000"], 5.1, True),
+        ([], 9.9, False),
+        ([], 10.1, True),
+    ],
+)
+def test_an_answer_is_as_bad_as_none_when_it_takes_far_longer_than_olds(old: list[str], seconds: float, slow: bool) -> None:
+    late = line("new", header=f"{seconds:.3f}", upstream_time=f"{seconds:.3f}")
+    said = tally_of(*(line("old", header=one, upstream_time=one) for one in old), late).said
+    assert (len(said.failures), len(said.good)) == (int(slow), int(not slow))
+
+
+@pytest.mark.parametrize(("waited", "counts"), [("2.900", False), ("3.100", True)])
+def test_a_client_that_left_after_a_long_wait_counts_and_where_old_takes_its_time_it_does_not(waited: str, counts: bool) -> None:
+    left = line("new", 499, upstream_status="499", header="-", upstream_time=waited)
+    assert len(tally_of(left).said.failures) == int(counts)
+    patient = line("old", header="20.000", upstream_time="20.000")
+    assert not tally_of(patient, left).said.failures
+
+
+def test_old_is_dead_when_none_of_five_requests_got_through_lately_and_none_since() -> None:
+    def dead(*lines: bytes, now: float = 1001.0) -> bool:
+        return tally_of(*lines).said.old_is_dead(now)
+
+    refused = [line("old", 502, t=1000.0 + number / 10, connect="-", header="-") for number in range(5)]
+    assert dead(*refused)
+    assert not dead(*refused[1:])
+    assert not dead(*refused, now=1061.0), "somebody must find out whether it is back"
+    assert not dead(*refused, line("old", 503, t=1002.0)), "an answer is an answer"
+    assert dead(*refused, line("old", t=999.9)), "a line that comes late"
+    assert not dead(*(line("old", 502, header="-") for _ in range(5))), "cut off is not unreachable"
+    fallen = {"upstream": f"{NEW} : {OLD}", "upstream_status": "502 : 504", "connect": "- : 0.001", "header": "- : -"}
+    assert dead(*(line("fallback", 504, upstream_time="0.001 : 0.500", **fallen) for _ in range(5)))
 
 
 def test_a_failed_or_slow_try_at_new_is_somebodys_business_until_it_was_looked_at() -> None:
@@ -179,7 +252,7 @@ def test_a_client_that_left_new_after_a_second_says_it_is_slow_and_never_that_it
 ) -> None:
     left = line("new", 499, upstream_status="499", connect=connect, header="-", upstream_time=waited)
     tally = tally_of(left)
-    assert (tally.slow, tally.failed_tries, tally.failures) == (slow, 0, [])
+    assert (tally.slow, tally.failed_tries, list(tally.said.failures)) == (slow, 0, [])
     old = tally_of(line("old", 499, upstream_status="499", connect=connect, header="-", upstream_time=waited))
     assert (old.slow, old.failed_tries) == (0, 0)
 
@@ -237,7 +310,7 @@ def test_one_line_or_many_tries_the_sums_agree(kinds: list[str]) -> None:
     assert sum(found.requests.values()) == sum(found.chosen().values()) == len(kinds)
     assert tally.ok_tries == found.attempts["new", "ok"] == kinds.count("ok")
     assert tally.failed_tries == sum(found.attempts["new", outcome] for outcome in traffic.FAILURES)
-    assert tally.failed_tries == len(tally.failures) == len(kinds) - kinds.count("ok") - kinds.count("left")
+    assert tally.failed_tries == len(tally.said.failures) == len(kinds) - kinds.count("ok") - kinds.count("left")
     assert sum(found.answers.values()) == sum(found.attempts.values()) - found.attempts["new", "timeout"]
 
 

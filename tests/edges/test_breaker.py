@@ -1,6 +1,7 @@
 """The breaker opens for a reason, cuts and never adds, and ends by itself once the new cluster is well."""
 
-from dataclasses import replace
+import random
+from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import given, settings
@@ -8,26 +9,36 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from k8s import model, protocol
-from k8s.agent import breaker
+from k8s.agent import breaker, evidence
 
 RULE = model.Breaker(failures=5, pause=10.0)
 WELL = breaker.Seen(up=True, answered=0.0)
 
 
-def failing(*at: float, last_ok: float = 0.0, answered: float = 0.0) -> breaker.Seen:
-    return replace(WELL, failures=at, last_ok=last_ok, answered=answered)
+def failed(*began: float, waited: float = 0.1) -> list[evidence.Failure]:
+    return [evidence.Failure(one, waited) for one in began]
+
+
+def failing(
+    *began: float, last_ok: float = 0.0, answered: float = 0.0, at: float = 0.0, waited: float = 0.1, good_probes: int = 0
+) -> breaker.Seen:
+    """`at`: nginx's clock; just after everything else unless said otherwise."""
+    at = at or max((*began, last_ok, 0.0)) + 0.5
+    failures = failed(*began, waited=waited)
+    return replace(WELL, at=at, failures=failures, last_ok=last_ok, answered=answered, good_probes=good_probes)
 
 
 def after(one: breaker.Breaker, seen: breaker.Seen, now: float) -> breaker.Breaker:
     return breaker.step(one, seen, RULE, now=now)
 
 
-def opened(now: float = 0.0) -> breaker.Breaker:
-    return after(breaker.Breaker(), failing(1, 2, 3, 4, 5), now)
+def opened(now: float = 0.0, *, waited: float = 0.1) -> breaker.Breaker:
+    return after(breaker.Breaker(), failing(1, 2, 3, 4, 5, waited=waited), now)
 
 
-def half_open() -> breaker.Breaker:
-    one = after(opened(), failing(1, 2, 3, 4, 5, answered=10.5), 10.5)
+def half_open(*, waited: float = 0.1) -> breaker.Breaker:
+    """Since 10.5, and 15.5 by nginx's clock."""
+    one = after(opened(waited=waited), failing(1, 2, 3, 4, 5, answered=10.5, at=15.5, waited=waited), 10.5)
     assert (one.phase, one.suppression) == (breaker.Phase.HALF_OPEN, 1)
     return one
 
@@ -63,29 +74,125 @@ def test_it_half_opens_only_after_its_pause_and_with_an_answer_that_is_newer_tha
     assert after(waiting, replace(seen, answered=10.2), 10.2).phase is breaker.Phase.HALF_OPEN
 
 
-def test_three_good_tries_or_a_quiet_pause_close_it() -> None:
-    seen = failing(1, 2, 3, 4, 5, last_ok=6, answered=10.5)
-    assert after(half_open(), replace(seen, ok_tries=2), 11).phase is breaker.Phase.HALF_OPEN
-    assert after(half_open(), replace(seen, ok_tries=3), 11).phase is breaker.Phase.CLOSED
-    quiet = failing(1, 2, 3, 4, 5, answered=10.5)
-    assert after(half_open(), quiet, 20.4).phase is breaker.Phase.HALF_OPEN
-    closed = after(half_open(), quiet, 20.5)
+def test_three_good_requests_end_a_step_and_the_second_step_closes_it() -> None:
+    seen = failing(1, 2, 3, 4, 5, last_ok=17, answered=10.5, at=18)
+    assert after(half_open(), replace(seen, good=[16, 17]), 11).suppression == 1
+    more = after(half_open(), replace(seen, good=[15.7, 16, 17]), 11)
+    assert (more.phase, more.suppression) == (breaker.Phase.HALF_OPEN, 10)
+    assert after(more, replace(seen, good=[15.7, 16, 17], at=19), 12).suppression == 10, "they began before this step"
+    closed = after(more, replace(seen, good=[18.1, 18.2, 18.3], at=19), 12)
     assert (closed.phase, closed.suppression) == (breaker.Phase.CLOSED, None)
-    assert after(closed, quiet, 21).phase is breaker.Phase.CLOSED, "what has opened it before is no reason again"
-    assert after(closed, failing(1, 2, 3, 4, 5, 21, 22, 23, 24), 24).phase is breaker.Phase.CLOSED
-    assert after(closed, failing(1, 2, 3, 4, 5, 21, 22, 23, 24, 25), 25).opened == 2
+
+
+def test_what_began_before_it_half_opened_counts_neither_way() -> None:
+    late = failing(1, 2, 3, 4, 5, 14.9, 15.4, last_ok=16.0, answered=10.5, at=45, waited=30)
+    assert after(half_open(), replace(late, good=[14, 15, 15.2]), 40).suppression == 1
+    assert after(half_open(), replace(late, failures=[*late.failures, *failed(15.6)]), 40).suppression == 0
+
+
+def test_where_there_are_no_requests_time_and_two_good_probes_end_a_step() -> None:
+    def quiet(at: float, probes: int) -> breaker.Seen:
+        return failing(1, 2, 3, 4, 5, answered=10.5, at=at, good_probes=probes)
+
+    one = half_open()
+    assert after(one, quiet(25.4, 2), 20.4).suppression == 1
+    assert after(one, quiet(25.5, 1), 20.5).suppression == 1
+    assert (one.wants_a_probe(quiet(25.5, 1), 20.5), one.wants_a_probe(quiet(25.4, 1), 20.4)) == (True, False)
+    more = after(one, quiet(25.5, 2), 20.5)
+    assert (more.suppression, after(more, quiet(36, 3), 31).suppression) == (10, 10)
+    closed = after(more, quiet(36, 4), 31)
+    assert (closed.phase, closed.suppression) == (breaker.Phase.CLOSED, None)
+    assert after(closed, quiet(40, 4), 35).phase is breaker.Phase.CLOSED, "what has opened it before is no reason again"
+    assert after(closed, failing(1, 2, 3, 4, 5, 41, 42, 43, 44), 39).phase is breaker.Phase.CLOSED
+    assert after(closed, failing(1, 2, 3, 4, 5, 41, 42, 43, 44, 45), 40).opened == 2
+
+
+def test_after_requests_that_hung_a_quiet_step_lasts_longer_than_they_did() -> None:
+    one = half_open(waited=30)
+    quiet = failing(1, 2, 3, 4, 5, answered=10.5, at=40, good_probes=9, waited=30)
+    assert after(one, quiet, 10.5 + 30.9).suppression == 1, "one that hangs now would not be in the log yet"
+    assert after(one, quiet, 10.5 + 31).suppression == 10
+
+
+def test_what_has_gone_silent_opens_it_is_no_reason_for_a_hold_and_is_not_believed_before_a_request_could_have_failed() -> None:
+    hanging = replace(WELL, at=5, silent=True, patience=32)
+    one, now = breaker.Breaker(), 0.0
+    for number in range(20):
+        one = after(one, hanging, now)
+        assert (one.phase, one.opened, one.openings) == (breaker.Phase.OPEN, number + 1, ())
+        now += 10
+        one = after(one, replace(hanging, silent=False, answered=now), now)
+        assert after(one, replace(hanging, silent=False, good_probes=9), now + 32.9).suppression == 1
+        one = after(one, replace(hanging, silent=False, good_probes=9), now + 33)
+        one = after(one, replace(hanging, silent=False, good_probes=99), now := now + 66)
+        assert one.phase is breaker.Phase.CLOSED
+    assert not one.too_often(now)
+
+
+def test_timeouts_that_began_before_an_outage_ended_do_not_open_it_again_once_requests_that_began_later_were_answered() -> None:
+    timeouts = failing(*range(100, 130), last_ok=131, waited=30)
+    assert after(breaker.Breaker(), timeouts, 0).phase is breaker.Phase.CLOSED
+    assert after(breaker.Breaker(), replace(timeouts, last_ok=124), 0).phase is breaker.Phase.OPEN
+
+
+@given(
+    began=st.lists(st.floats(0, 100), min_size=5, max_size=40),
+    good=st.lists(st.tuples(st.floats(0, 100), st.floats(0, 5)), max_size=40),
+    order=st.randoms(use_true_random=False),
+)
+def test_in_whatever_order_lines_come_only_failures_that_began_after_the_newest_good_head_count(
+    began: list[float], good: list[tuple[float, float]], order: random.Random
+) -> None:
+    said = evidence.Evidence()
+    told = [(one, None) for one in began] + good
+    order.shuffle(told)
+    for start, seconds in told:
+        if seconds is None:
+            said.new_failed(start, 30.0)
+        else:
+            said.new_answered_well(start, seconds)
+    one = after(breaker.Breaker(), replace(WELL, at=200, last_ok=said.last_ok, failures=said.failures, good=said.good), 0)
+    newest = max((start + seconds for start, seconds in good), default=0.0)
+    in_a_row = sum(start > newest for start in began)
+    assert (one.phase is breaker.Phase.OPEN) is (in_a_row >= RULE.failures)
+
+
+def test_a_probe_opens_nothing_while_requests_that_began_after_its_first_failure_are_answered_well() -> None:
+    down = replace(WELL, at=20, up=False, well=False, failing_since=10.0, outcome="http")
+    assert after(breaker.Breaker(), replace(down, good=[9.0, 9.9]), 0).phase is breaker.Phase.OPEN
+    disputed = replace(down, good=[10.1])
+    assert (after(breaker.Breaker(), disputed, 0).phase, disputed.disputed) == (breaker.Phase.CLOSED, True)
+    assert after(breaker.Breaker(), replace(disputed, failures=failed(*range(11, 16))), 0).phase is breaker.Phase.OPEN
+
+
+def test_a_clock_that_is_set_back_makes_no_failure_too_old_to_count() -> None:
+    forgotten = breaker.forget(breaker.Breaker(), replace(WELL, at=5000))
+    later = after(forgotten, replace(WELL, at=1000), 1)
+    assert after(later, failing(1001, 1002, 1003, 1004, 1005), 2).phase is breaker.Phase.OPEN
+
+
+def test_a_start_below_what_is_approved_goes_up_in_steps_and_is_no_opening() -> None:
+    one = breaker.gently(breaker.Breaker(), replace(WELL, at=100, good_probes=1), RULE, now=1)
+    assert (one.suppression, one.opened, one.openings) == (1, 0, ())
+    assert after(one, replace(WELL, at=103, good=[101, 102, 103]), 4).suppression == 10
+    assert after(one, failing(101, at=103), 4).suppression == 0
+
+
+def test_a_new_record_lets_what_counts_towards_a_hold_begin_anew_and_nothing_through() -> None:
+    one = after(breaker.Breaker(), replace(WELL, up=False, well=False), 0)
+    again = breaker.renewed(one, 50)
+    assert (again.phase, again.openings, again.down_since, again.opened) == (breaker.Phase.OPEN, (), 50, 1)
 
 
 def test_one_failure_while_half_open_opens_it_again_for_twice_as_long_up_to_a_minute_and_that_is_no_new_opening() -> None:
-    one, now, log = half_open(), 10.5, 5.0
+    one, now = half_open(), 10.5
     pauses = []
     for _ in range(5):
-        log += 1
-        seen = failing(1, 2, 3, 4, log, answered=now)
+        seen = failing(1, 2, 3, 4, one.judged + 0.1, answered=now)
         one = after(one, seen, now)
         pauses.append(one.pause)
         now += one.pause
-        one = after(one, replace(seen, answered=now), now)
+        one = after(one, replace(seen, answered=now, at=seen.at + one.pause), now)
         assert one.phase is breaker.Phase.HALF_OPEN
     assert (pauses, one.opened) == ([20, 40, 60, 60, 60], 1)
 
@@ -93,22 +200,23 @@ def test_one_failure_while_half_open_opens_it_again_for_twice_as_long_up_to_a_mi
 def test_a_longer_pause_than_a_minute_is_never_made_shorter() -> None:
     patient = model.Breaker(failures=1, pause=300.0)
     one = breaker.step(breaker.Breaker(), failing(1), patient, now=0)
-    one = breaker.step(one, failing(1, answered=300), patient, now=300)
-    assert breaker.step(one, failing(1, 2, answered=300), patient, now=301).pause == 300
+    one = breaker.step(one, failing(1, answered=300, at=301), patient, now=300)
+    assert breaker.step(one, failing(1, 302, answered=300), patient, now=301).pause == 300
 
 
 def test_ten_openings_within_ten_minutes_are_too_often_and_over_longer_they_are_not() -> None:
     def flapping(every: float) -> bool:
         one, now = breaker.Breaker(), 0.0
         for number in range(1, 11):
-            one = after(one, replace(WELL, up=False), now)
+            one = after(one, replace(WELL, up=False, well=False), now)
             assert one.too_often(now) is (number == 10 and every < 60)
-            for later in (10, 21):  # half open, and closed again
-                one = after(one, replace(WELL, answered=now + later), now + later)
+            for probes, later in enumerate((10, 20.5, 31)):  # half open, a step more, and closed again
+                one = after(one, replace(WELL, answered=now + later, good_probes=2 * probes), now + later)
+            assert one.phase is breaker.Phase.CLOSED
             now += every
         return one.too_often(now)
 
-    assert flapping(30)
+    assert flapping(40)
     assert not flapping(70)
 
 
@@ -135,49 +243,63 @@ def test_suppression_only_ever_lowers_and_never_touches_a_finished_service(
     assert ("suppressed by the breaker" in now.because) is (now.weight < approved.weight)
 
 
+@dataclass(frozen=True)
+class Request:
+    began: float
+    ended: float
+    ok: bool
+
+
 class AnyCourse(RuleBasedStateMachine):
-    """Tries, probes and time as they come; what it may do is judged by a list of everything that happened."""
+    """Requests, probes and time as they come; what it may do is judged by a list of everything that happened."""
 
     def __init__(self) -> None:
         super().__init__()
         self.now = self.log = 1000.0
         self.one = breaker.Breaker()
-        self.tries: list[tuple[float, bool]] = []
+        self.requests: list[Request] = []
         self.up: bool | None = None
         self.probes: list[tuple[float, bool]] = []
+        self.failing_since: float | None = None
 
     @property
     def seen(self) -> breaker.Seen:
-        good = [at for at, ok in self.tries if ok]
+        good = [one for one in self.requests if one.ok]
         return breaker.Seen(
-            last_ok=max(good, default=0.0),
-            failures=[at for at, ok in self.tries if not ok][-256:],
-            ok_tries=len(good),
+            at=self.log,
+            last_ok=max((one.ended for one in good), default=0.0),
+            good=[one.began for one in good][-16:],
+            failures=[evidence.Failure(one.began, one.ended - one.began) for one in self.requests if not one.ok][-256:],
             up=self.up,
+            failing_since=self.failing_since,
             answered=self.probes[-1][0] if self.probes else None,
             well=bool(self.probes) and self.probes[-1][1],
+            good_probes=sum(ok for _, ok in self.probes),
         )
 
     def look(self) -> None:
         before, seen = self.one, self.seen
         self.one = after(before, seen, self.now)
         if before.phase is breaker.Phase.CLOSED and self.one.phase is not before.phase:
-            in_a_row = sum(at > seen.last_ok for at, ok in self.tries if not ok)
-            assert in_a_row >= RULE.failures or self.up is False
+            in_a_row = sum(one.began > seen.last_ok for one in self.requests if not one.ok)
+            assert in_a_row >= RULE.failures or seen.down
         if before.phase is breaker.Phase.OPEN and self.one.phase is not before.phase:
             assert self.up is True
             assert self.now - before.since >= RULE.pause
-        if self.up is False:
+        if before.phase is not breaker.Phase.CLOSED and self.one.phase is breaker.Phase.CLOSED:
+            assert before.suppression == breaker.STEPS[-1]
+        if seen.down:
             assert self.one.phase is breaker.Phase.OPEN
 
-    @rule(ok=st.booleans(), late=st.floats(0, 3))
-    def a_try_ends(self, ok: bool, late: float) -> None:
-        self.tries.append((self.log - late, ok))
+    @rule(ok=st.booleans(), late=st.floats(0, 3), took=st.sampled_from([0.0, 0.1, 4.0, 30.0]))
+    def a_request_ends(self, ok: bool, late: float, took: float) -> None:
+        self.requests.append(Request(self.log - late - took, self.log - late, ok))
         self.look()
 
     @rule(count=st.integers(1, 8))
-    def tries_fail(self, count: int) -> None:
-        self.tries += [(self.log, False)] * count
+    def requests_fail(self, count: int) -> None:
+        self.time_passes(0.1)
+        self.requests += [Request(self.log, self.log, False)] * count
         self.look()
 
     @rule(ok=st.booleans(), count=st.integers(1, 3))
@@ -190,6 +312,10 @@ class AnyCourse(RuleBasedStateMachine):
                 self.up = False
             elif ok and (self.up is not False or last[-2:] == [True, True]):
                 self.up = True
+            if not ok and self.failing_since is None:
+                self.failing_since = self.log
+            elif ok and self.up:
+                self.failing_since = None
             self.look()
 
     @rule(seconds=st.sampled_from([0.1, 1.0, 5.0, 10.0, 61.0]))
@@ -204,8 +330,8 @@ class AnyCourse(RuleBasedStateMachine):
         assert self.one.suppression is None
 
     @rule()
-    def the_new_cluster_is_well_for_two_minutes(self) -> None:
-        for _ in range(26):
+    def the_new_cluster_is_well_for_long_enough(self) -> None:
+        for _ in range(45):
             self.probes_answer(True, 1)
             self.time_passes(4.5)
         assert self.one.phase is breaker.Phase.CLOSED

@@ -1,5 +1,6 @@
 """What one agent does by itself for users when new fails: links at once, back gently, a latch where that does not end."""
 
+import datetime
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,12 +22,14 @@ class Answer:
     ok: bool
     outcome: str = "ok"
     why: str = ""
+    failing_since: float | None = None
 
 
 @dataclass
 class Probes:
     up: dict[str, bool] = field(default_factory=dict)
-    seen: dict[str, Answer] = field(default_factory=dict)
+    seen: dict[str, protection.Answer] = field(default_factory=dict)
+    asked: dict[str, dict[str, int]] = field(default_factory=lambda: {"api": {"ok": 0}})
     hurried: list[str] = field(default_factory=list)
 
     def hurry(self, services: Iterable[str]) -> None:
@@ -57,7 +60,7 @@ class Proxy:
             neighbours=self.peers,
             pod="me",
             latch_after=60,
-            clocks=protection.Clocks(monotonic=lambda: self.now),
+            clocks=protection.Clocks(lambda: self.now, lambda: datetime.datetime.fromtimestamp(self.log, datetime.UTC)),
         )
 
     @property
@@ -81,17 +84,22 @@ class Proxy:
     def probed(self, ok: bool, *, up: bool | None = None) -> int:
         """An answer now; the verdict is its own unless said otherwise."""
         self.probes.up["api"] = ok if up is None else up
-        self.probes.seen["api"] = Answer(self.now, ok) if ok else Answer(self.now, ok, "connect", "it is refused")
+        before = self.probes.seen.get("api")
+        since = self.now if before is None or before.failing_since is None else before.failing_since
+        good = Answer(self.now, ok, failing_since=None if self.probes.up["api"] else since)
+        self.probes.seen["api"] = good if ok else Answer(self.now, ok, "connect", "it is refused", since)
+        self.probes.asked["api"]["ok"] += ok
         self.protection.review("api")
         return self.link
 
-    def tried(self, count: int, status: int, *, method: str = "POST") -> int:
-        """Tries at new, read from nginx's log as it writes it."""
+    def tried(self, count: int, status: int, *, cluster: str = "new", seconds: float = 0.002) -> int:
+        """Requests of one try, read from nginx's log as it writes it; 504: it hung for so long."""
         self.log += 1
+        took = f"{seconds:.3f}"
         line = {
-            "t": self.log, "service": "api", "cluster": "new", "method": method, "status": status, "upstream": "10.0.0.1:443",
-            "upstream_status": str(status), "connect": "0.001", "header": "0.002", "upstream_time": "0.002",
-            "request_time": 0.002, "in": 10, "out": 10,
+            "t": self.log, "service": "api", "cluster": cluster, "method": "POST", "status": status, "upstream": "10.0.0.1:443",
+            "upstream_status": str(status), "connect": "0.001", "header": "-" if status == 504 else took, "upstream_time": took,
+            "time": seconds, "in": 10, "out": 10,
         }  # fmt: skip
         self.tallies.count((orjson.dumps(line) + b"\n") * count)
         touched, self.tallies.touched = self.tallies.touched, set()
@@ -150,6 +158,8 @@ def test_it_comes_back_by_one_percent_first(proxy: Proxy) -> None:
     assert (proxy.probed(True), proxy.phase, proxy.report.suppression) == (1, breaker.Phase.HALF_OPEN, 1)
     assert "half open" in proxy.report.because
     assert proxy.tried(3, 200) == 1, "a good try is noticed with the next look"
+    assert (proxy.time_passes(0.5), proxy.report.suppression) == (10, 10)
+    proxy.tried(3, 200)
     assert (proxy.time_passes(0.5), proxy.report.suppression) == (40, None)
 
 
@@ -198,7 +208,7 @@ def test_an_end_of_suppression_raises_nothing_while_the_peers_were_not_heard(tmp
     fresh.look(view(40))
     assert fresh.probed(True) == 0
     fresh.serving.raise_from_now()
-    assert fresh.link == 40
+    assert fresh.link == 1
 
 
 def test_an_end_of_suppression_raises_nothing_while_the_memory_is_not_on_disk(
@@ -255,21 +265,136 @@ def test_an_outage_that_ends_in_time_and_comes_again_begins_anew(proxy: Proxy) -
         proxy.probed(False)
         proxy.time_passes(50)
         proxy.probed(True)
-        proxy.time_passes(11)
-        proxy.time_passes(0.5)
+        for _ in range(2):
+            proxy.time_passes(11)
+            proxy.probed(True)
+            proxy.probed(True)
         assert (proxy.link, latches(proxy)) == (40, [])
 
 
 def test_a_peer_whose_probe_is_answered_meanwhile_keeps_this_proxys_bad_line_its_own(proxy: Proxy) -> None:
+    proxy.peers.others = 1
     proxy.probed(False)
-    told = peers.Told("other", {}, seen_up={"api": 5.0}, heard=proxy.now + 30)
+    told = peers.Told("other", {}, seen_up={"api": 5.0}, heard=proxy.now + 60)
     proxy.peers.heard = {"10.0.0.2": told}
     assert (proxy.time_passes(60), latches(proxy)) == (0, [])
-    assert ["other" in sentence for sentence in proxy.protection.trouble] == [True]
-    proxy.peers.heard = {"10.0.0.2": replace(told, heard=proxy.now - 60)}
-    proxy.time_passes(1)
-    assert len(latches(proxy)) == 1, "what it saw before the outage says nothing about it"
+    assert ["other sees it" in sentence for sentence in proxy.protection.trouble] == [True]
+    proxy.peers.heard = {"10.0.0.2": replace(told, seen_up={"api": 61.0})}
+    assert (proxy.time_passes(1), latches(proxy)) == (0, []), "what it saw before the outage says nothing about it"
+    assert ["no other proxy says so" in sentence for sentence in proxy.protection.trouble] == [True]
+    proxy.peers.heard = {"10.0.0.2": replace(told, turned_away=frozenset({"api"}), heard=proxy.now - 5.1)}
+    assert (proxy.time_passes(0), latches(proxy)) == (0, []), "that was some time ago"
+    proxy.peers.heard = {"10.0.0.2": replace(told, turned_away=frozenset({"api"}), heard=proxy.now - 4.9)}
+    proxy.time_passes(0)
+    assert len(latches(proxy)) == 1
     assert proxy.protection.trouble == []
+
+
+@pytest.mark.parametrize("others", [1, None])
+def test_where_peers_are_silent_or_dns_does_not_say_who_they_are_it_suppresses_and_holds_nobody(
+    proxy: Proxy, others: int | None
+) -> None:
+    proxy.peers.others = others
+    proxy.probed(False)
+    assert (proxy.time_passes(600), latches(proxy), proxy.report.suppression) == (0, [], 0)
+    assert ["no other proxy says so" in sentence for sentence in proxy.protection.trouble] == [True]
+
+
+def test_ten_openings_are_no_hold_either_before_a_peer_has_turned_away_too(proxy: Proxy) -> None:
+    proxy.peers.others = 1
+    flap(proxy, 10)
+    assert (proxy.link, latches(proxy)) == (0, [])
+    document = {"pod": "other", "memory": peers.document_of({}, [], {}, {}, proxy.protection.turned_away())}
+    heard = replace(peers.told_from(orjson.loads(orjson.dumps(document))), heard=proxy.now)
+    proxy.peers.heard = {"10.0.0.2": heard}
+    proxy.time_passes(0.5)
+    assert len(latches(proxy)) == 1
+
+
+def test_where_the_old_cluster_is_dead_traffic_stays_at_new_whatever_becomes_of_it(proxy: Proxy) -> None:
+    assert proxy.tried(4, 504, cluster="old", seconds=0.5) == 40
+    assert proxy.tried(5, 503) == 0
+    assert proxy.tried(1, 504, cluster="old", seconds=0.5) == 40, "there is nowhere to go"
+    assert (proxy.tried(20, 503), proxy.probed(False), proxy.time_passes(30)) == (40, 40, 40)
+    assert (proxy.report.suppression, proxy.protection.old_unusable(), latches(proxy)) == (None, ["api"], [])
+    assert "the old cluster does not answer this proxy: traffic stays at new" in proxy.protection.trouble[-1]
+    assert samples(proxy)["ferry_agent_old_unusable", "api"] == 1
+    proxy.tried(1, 503, cluster="old")
+    assert (proxy.time_passes(0.5), proxy.protection.old_unusable()) == (0, []), "it answers again, and new is down"
+    assert samples(proxy)["ferry_agent_old_unusable", "api"] == 0
+
+
+def test_an_old_cluster_that_was_dead_a_minute_ago_is_asked_again_if_it_must_be(proxy: Proxy) -> None:
+    proxy.tried(5, 504, cluster="old", seconds=0.5)
+    assert proxy.tried(5, 503) == 40
+    proxy.time_passes(61)
+    assert proxy.tried(5, 503) == 0
+
+
+def test_answers_that_take_seconds_open_it_and_at_a_slow_cluster_it_stays_open(proxy: Proxy) -> None:
+    proxy.tried(20, 200, cluster="old", seconds=0.1)
+    assert (proxy.tried(4, 200, seconds=4.0), proxy.tried(1, 200), proxy.log) == (40, 40, 1003)
+    proxy.log += 10
+    assert (proxy.tried(5, 200, seconds=4.0), "or took up to 4 s" in proxy.report.because) == (0, True)
+    proxy.time_passes(10)
+    assert proxy.probed(True) == 1
+    proxy.log += 4
+    assert proxy.tried(1, 200, seconds=4.0) == 0
+    assert proxy.protection.breakers["api"].opened == 1
+
+
+def test_a_hang_opens_it_by_itself_and_neither_late_timeouts_nor_a_quiet_moment_let_it_flap(proxy: Proxy) -> None:
+    proxy.protection.hang({"api"})
+    assert (proxy.link, "gone silent" in proxy.report.because, proxy.protection.breakers["api"].openings) == (0, True, ())
+    proxy.time_passes(10)
+    assert proxy.probed(True) == 1
+    proxy.time_passes(17)
+    assert proxy.tried(20, 504, seconds=30.0) == 1, "they began before it opened"
+    proxy.probed(True)
+    assert proxy.probed(True) == 1, "what is tried now can hang as long"
+    proxy.time_passes(13)
+    assert proxy.tried(1, 504, seconds=30.0) == 0
+    assert proxy.protection.breakers["api"].opened == 1
+
+
+def test_a_probe_that_users_contradict_is_trouble_and_no_reason(proxy: Proxy) -> None:
+    proxy.probed(False, up=True)
+    proxy.time_passes(1)
+    proxy.tried(1, 200)
+    proxy.time_passes(1)
+    assert proxy.probed(False) == 40
+    assert (proxy.time_passes(600), proxy.protection.turned_away(), latches(proxy)) == (40, [], [])
+    assert ["but it answers users" in sentence for sentence in proxy.protection.trouble] == [True]
+    assert proxy.tried(5, 503) == 0
+
+
+def test_a_new_record_lets_the_openings_and_the_minute_begin_anew(proxy: Proxy) -> None:
+    flap(proxy, 9)
+    assert proxy.look(view(40, generation=2)) == 40
+    flap(proxy, 1)
+    assert (proxy.link, latches(proxy)) == (40, [])
+    proxy.probed(False)
+    proxy.time_passes(59)
+    proxy.look(view(41, generation=3))
+    proxy.time_passes(0.5)
+    assert (proxy.time_passes(59), latches(proxy)) == (0, [])
+    proxy.time_passes(2)
+    assert len(latches(proxy)) == 1
+
+
+def test_an_agent_that_starts_below_what_is_approved_goes_up_in_steps(tmp_path: Path) -> None:
+    before = Proxy(tmp_path)
+    before.look(view(40))
+    before.probed(True)
+    assert before.tried(5, 503) == 0
+    again = Proxy(tmp_path)
+    assert again.look(view(40)) == 0
+    assert (again.probed(True), again.protection.turned_away()) == (1, [])
+    again.tried(3, 200)
+    assert again.time_passes(0.5) == 10
+    again.tried(3, 200)
+    assert again.time_passes(0.5) == 40
+    assert again.protection.breakers["api"].opened == 0
 
 
 def test_what_a_peer_saw_survives_the_journey_and_an_older_peer_says_nothing(proxy: Proxy) -> None:
@@ -287,15 +412,20 @@ def test_what_a_peer_saw_survives_the_journey_and_an_older_peer_says_nothing(pro
     assert proxy.protection.seen_up() == {}, "the newest answer was none"
 
 
-def test_ten_openings_in_ten_minutes_become_a_hold(proxy: Proxy) -> None:
-    for number in range(10):
-        assert latches(proxy) == []
-        assert proxy.tried(5, 503) == 0
-        if number < 9:
+def flap(proxy: Proxy, openings: int) -> None:
+    """The last time it stays open."""
+    for number in range(openings):
+        assert (latches(proxy), proxy.tried(5, 503)) == ([], 0)
+        if number < openings - 1 or openings < 10:
             proxy.time_passes(10)
             assert proxy.probed(True) == 1
-            proxy.tried(3, 200)
-            assert proxy.time_passes(0.5) == 40
+            for link in (10, 40):
+                proxy.tried(3, 200)
+                assert proxy.time_passes(0.5) == link
+
+
+def test_ten_openings_in_ten_minutes_become_a_hold(proxy: Proxy) -> None:
+    flap(proxy, 10)
     assert len(latches(proxy)) == 1
     assert "10 times within 10 minutes" in proxy.serving.orders["api"][0].reason
 
@@ -327,14 +457,15 @@ def test_a_held_service_is_forgotten_and_what_failed_before_opens_nothing_after_
     assert (proxy.link, proxy.phase) == (40, breaker.Phase.CLOSED)
 
 
-def test_prometheus_reads_what_is_asked_for_and_what_stands_in_the_way(proxy: Proxy) -> None:
-    def samples() -> Samples:
-        families = safety_metrics.SafetyMetrics(served=proxy.serving, protection=proxy.protection).collect()
-        return {(one.name, one.labels["service"]): one.value for family in families for one in family.samples}
+def samples(proxy: Proxy) -> Samples:
+    families = safety_metrics.SafetyMetrics(served=proxy.serving, protection=proxy.protection).collect()
+    return {(one.name, one.labels["service"]): one.value for family in families for one in family.samples}
 
+
+def test_prometheus_reads_what_is_asked_for_and_what_stands_in_the_way(proxy: Proxy) -> None:
     def now() -> list[float]:
         names = ("requested_weight", "suppression", "breaker_open", "breaker_openings_total", "held", "latched")
-        return [samples()[f"ferry_agent_{name}", "api"] for name in names]
+        return [samples(proxy)[f"ferry_agent_{name}", "api"] for name in names]
 
     assert now() == [40, 100, 0, 0, 0, 0]
     proxy.tried(5, 503)
@@ -346,13 +477,48 @@ def test_prometheus_reads_what_is_asked_for_and_what_stands_in_the_way(proxy: Pr
     assert now() == [40, 100, 0, 1, 2, 1]
 
 
+Rates = dict[str, tuple[float, float]]
+
+
+def heard_for(rates: Rates, seconds: int, *, heard: silence.Silence) -> dict[str, silence.Heard]:
+    """Answers a second of new and old, by service, for so long; nothing is found meanwhile."""
+    last: dict[str, silence.Heard] = {}
+    for second in range(seconds + 1):
+        for name, (new, old) in rates.items():
+            last[name] = silence.Heard(float(int(new * second)), int(new * second), int(old * second))
+        assert heard.look(last, now=float(second)) == (set(), set())
+    return last
+
+
 def test_a_cluster_that_answered_steadily_and_goes_silent_is_told_once() -> None:
     heard = silence.Silence()
-    for second in range(12):
-        young = {"young": 20 * second} if second > 8 else {}
-        assert heard.look({"steady": 20 * second, "rare": second // 5, **young}, now=float(second)) == set()
-    last = {"steady": 220, "rare": 2, "young": 220}
-    assert heard.look(last, now=12.9) == set()
-    assert heard.look(last, now=13.0) == {"steady"}
-    assert heard.look(last, now=60.0) == set()
-    assert heard.look({**last, "steady": 221}, now=61.0) == set()
+    last = heard_for({"steady": (20, 0), "rare": (0.2, 20)}, 12, heard=heard)
+    heard.look({**last, "young": silence.Heard(5.0, 500, 0)}, now=12.5)
+    assert heard.look(last, now=13.9) == (set(), set())
+    assert heard.look(last, now=14.0) == ({"steady"}, set())
+    assert heard.look(last, now=60.0) == (set(), set())
+    assert heard.look({**last, "steady": last["steady"]._replace(head=61.0)}, now=61.0) == (set(), set())
+
+
+@pytest.mark.parametrize(
+    ("rate", "still", "hangs_at"),
+    [(20.0, 20.0, 3), (20.0, 11.0, 3), (20.0, 9.0, None), (20.0, 0.0, None), (2.0, 20.0, 10), (0.9, 20.0, None)],
+)
+def test_it_hangs_only_where_old_goes_on_answering(rate: float, still: float, hangs_at: int | None) -> None:
+    heard = silence.Silence()
+    last = heard_for({"api": (rate, 20)}, 20, heard=heard)["api"]
+    found = []
+    for second in range(1, 16):
+        drained = last.new + second  # connections of long ago end now: those are no answers
+        now = silence.Heard(last.head, drained, int(last.old + still * second))
+        if heard.look({"api": now}, now=20.0 + second).hanging:
+            found.append(second)
+    assert found == ([] if hangs_at is None else [hangs_at])
+
+
+def test_at_a_weight_of_100_what_old_answers_for_a_new_cluster_that_is_full_tells_a_hang() -> None:
+    heard = silence.Silence()
+    last = heard_for({"api": (20, 0)}, 20, heard=heard)["api"]
+    assert heard.look({"api": last}, now=23.0).hanging == set()
+    assert heard.look({"api": last._replace(old=2)}, now=24.0).hanging == set()
+    assert heard.look({"api": last._replace(old=5)}, now=25.0).hanging == {"api"}

@@ -26,6 +26,7 @@ class FleetWatch:
         self._ask = ask
         self._every = every
         self._task: asyncio.Task[None] | None = None
+        self._looking = asyncio.Lock()  # an answer that was overtaken by a later one would say something that is over
         self.samples: deque[history.Sample] = deque(maxlen=_KEPT)
         self.latest = views.Fleet(expected=0, reports=())
 
@@ -62,11 +63,12 @@ class FleetWatch:
         return any(report.services[service].holds for report in self.latest.reports if service in report.services)
 
     async def look(self) -> None:
-        """One more look, now."""
-        began = time.monotonic()
-        self.latest = await self._ask.fleet()
-        # The answers are of some moment in between: the first one is what an answer cannot be older than.
-        self.samples.append(history.Sample(began, self.latest))
+        """One more look, after whoever looks now."""
+        async with self._looking:
+            began = time.monotonic()
+            self.latest = await self._ask.fleet()
+            # The answers are of some moment in between: the first one is what an answer cannot be older than.
+            self.samples.append(history.Sample(began, self.latest))
 
     async def _look(self) -> None:
         while True:

@@ -5,12 +5,22 @@ from dataclasses import dataclass
 
 from deploy.playground import alerts_by_hand, by_hand, laptop, objects
 from deploy.playground.slack import side_panel
-from deploy.playground.world import new_cluster
+from deploy.playground.world import affliction
 from k8s import errors
 
 SERVICE = objects.FIRST.name
 SLOW_SECONDS = 0.5
 _BOTS = 2
+_BEFALLEN = {
+    affliction.Affliction.UP: "The new cluster is well: a little goes there first, then all that was approved, by itself.",
+    affliction.Affliction.DOWN: "The new cluster refuses connections: old answers at once, and soon new is not asked.",
+    affliction.Affliction.HANGING: "The new cluster answers nobody: requests wait until the probe fails, then all goes to old.",
+    affliction.Affliction.SLOW: "The new cluster takes 5 s, which no probe waits for: watch its share fall to nothing.",
+    affliction.Affliction.UNAVAILABLE: "The new cluster answers 503: who reads hears old instead, and soon new is not asked.",
+    affliction.Affliction.RESETTING: "The new cluster cuts every request: who only reads hears old, and soon new is not asked.",
+    affliction.Affliction.UNREACHABLE: "The new cluster accepts and says nothing, not even TLS: requests wait, then old answers.",
+    affliction.Affliction.DROPPED: "Packets to the new cluster are lost: silence is noticed in seconds, and all goes to old.",
+}
 Turn = Callable[[str], Awaitable[str]]
 
 
@@ -60,14 +70,14 @@ class Knobs:
 
     def _new_cluster(self) -> list[_Entry]:
         new = self._playground.new
-        reach = tuple(one.value for one in new_cluster.Reach)
+        ways = tuple(one.value for one in affliction.Affliction)
         return [
             _entry("new-errors", "New cluster answers 500", "toggle", self._errors, lambda: _on(new.knobs.error_share > 0),
                    words="Every request there fails"),
-            _entry("new-slow", "New cluster is slow", "toggle", self._slow, lambda: _on(new.knobs.delay > 0),
+            _entry("new-slow", "New cluster is slow", "toggle", self._slow, lambda: _on(new.knobs.delay == SLOW_SECONDS),
                    words=f"{SLOW_SECONDS:g} s before each answer"),
-            _entry("new-reach", "New cluster is", "choice", self._reach, lambda: new.reach.value, options=reach,
-                   words="down: refused; unreachable: silence"),
+            _entry("new-reach", "New cluster is", "choice", self._befall, lambda: affliction.of(new).value, options=ways,
+                   words="Each proxy sees it by itself, and comes back by itself"),
         ]  # fmt: skip
 
     async def _errors(self, value: str) -> str:
@@ -82,14 +92,9 @@ class Knobs:
             return "The new cluster is as fast as before."
         return "The new cluster takes half a second longer; after 30 s an alert warns, after a minute it takes the traffic back."
 
-    async def _reach(self, value: str) -> str:
-        await self._playground.new.turn(new_cluster.Reach(value))
-        words = {
-            new_cluster.Reach.UP: "The new cluster can be reached again.",
-            new_cluster.Reach.DOWN: "The new cluster refuses connections; every request is answered by the old one meanwhile.",
-            new_cluster.Reach.UNREACHABLE: "The new cluster accepts connections and says nothing; requests wait, then fall back.",
-        }
-        return words[new_cluster.Reach(value)]
+    async def _befall(self, value: str) -> str:
+        await affliction.befall(self._playground.new, affliction.Affliction(value))
+        return _BEFALLEN[affliction.Affliction(value)]
 
     # What Ferry stands on
 

@@ -6,7 +6,7 @@ Everything lives in one temporary folder and on loopback. `stop` ends every proc
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -37,7 +37,7 @@ READY_WITHIN = 90.0  # seconds
 STEADY_RPS = 60.0
 _LOOK_AGAIN = 0.2
 _REST = 0.1  # seconds without a request: nothing is on its way any more
-SHIPPED_LIMITS: Mapping[str, str] = {}  # of the bot's settings: nothing differs from what is shipped
+NOTHING: Mapping[str, str] = {}  # differs from what is shipped
 
 
 class Startable(Protocol):
@@ -61,9 +61,10 @@ def _quiet(_: str) -> None:
 
 
 class Playground:
-    """`say` hears progress, one sentence each. `limits`: of the bot's settings, where a story wants others.
+    """`say` hears progress, one sentence each. `panel`: makes what the page shows beside the conversation.
 
-    `panel`: makes what the page shows beside the conversation.
+    Where a story wants other limits than the shipped ones: `limits` of the bot's settings, variables of every `agent`, lines of
+    every `service` in migration.yaml.
     """
 
     def __init__(
@@ -71,12 +72,14 @@ class Playground:
         choices: flags.Choices | None = None,
         *,
         say: Say = _quiet,
-        limits: Mapping[str, str] = SHIPPED_LIMITS,
+        limits: Mapping[str, str] = NOTHING,
+        agent: Mapping[str, str] = NOTHING,
+        service: Sequence[str] = (),
         panel: "Callable[[Playground], side_panel.SidePanel] | None" = None,
     ) -> None:
         self.choices = choices or flags.Choices()
         self._say = say
-        self._limits = limits
+        self._limits, self._agent, self._service = limits, agent, service
         self._undo = contextlib.AsyncExitStack()
         self._began = 0.0
         self.keys = installation.Keys()
@@ -230,7 +233,7 @@ class Playground:
                 await self.put(item)
         await self.put(objects.namespace(objects.NAMESPACE))
         await self.put(objects.redis_front())
-        wish = objects.wish(objects.APPS, new_port=self.new.port)
+        wish = objects.wish(objects.APPS, new_port=self.new.port, further=self._service)
         await self.api.create(client.CONFIG_MAPS, objects.NAMESPACE, wish)
         await self._node()
         applied = await manifests.apply(self.api, installation.BASE)
@@ -254,6 +257,7 @@ class Playground:
             resolver=f"{self.dns.address}:{self.dns.port}",
             default_ca=self.authority.certificate,
             ca_folder=self.authority.certificate.parent,
+            agent=self._agent,
             bot={"SLACK_API_URL": self._slack_access().api_url},
         )
         self.kubelet = kubelet.Kubelet(
@@ -306,11 +310,14 @@ class Playground:
         self.flowing = True
         self._tell("people are asking the old address: requests flow")
 
-    async def _watch_the_watchdog(self) -> None:
-        """Until every bot has heard the watchdog."""
+    async def seen_by_the_watchdog(self) -> None:
+        """Waits until every bot has heard the watchdog: before that none of them raises anything."""
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
             while not await monitoring.eyes_open(session, self._bots()):  # noqa: ASYNC110 the bots have no push for this
                 await asyncio.sleep(_LOOK_AGAIN)
+
+    async def _watch_the_watchdog(self) -> None:
+        await self.seen_by_the_watchdog()
         self.watched.set()
         self._tell("Prometheus and Alertmanager watch: more traffic may be asked for")
 

@@ -51,8 +51,12 @@ SECOND = App(
 APPS = (FIRST, SECOND)
 
 
-def document(apps: Sequence[App], *, new_port: int) -> str:
-    """`migration.yaml` as the customer writes it; only `new_port` is added, because the new cluster here has a free port."""
+def document(apps: Sequence[App], *, new_port: int, further: Sequence[str] = ()) -> str:
+    """`migration.yaml` as the customer writes it; only `new_port` is added, because the new cluster here has a free port.
+
+    `further`: lines of every entry, such as `timeout: 3s`.
+    """
+    more = "".join(f"    {line}\n" for line in further)
     return "services:\n" + "".join(
         f'  - name: "{app.name}"\n'
         f'    old_host: "{app.old_host}"\n'
@@ -62,13 +66,15 @@ def document(apps: Sequence[App], *, new_port: int) -> str:
         "    migration_percentage: 0  # 0-100, share of the new cluster\n"
         '    strategy: "weight"  # weight, header, ip\n'
         "    enabled: true\n"
+        f"{more}"
         for app in apps
     )
 
 
-def wish(apps: Sequence[App], *, new_port: int) -> Json:
+def wish(apps: Sequence[App], *, new_port: int, further: Sequence[str] = ()) -> Json:
     """The ConfigMap with the document; to be created once, never applied again."""
-    return _object("v1", "ConfigMap", NAMESPACE, CONFIG, labels=_PART, data={"migration.yaml": document(apps, new_port=new_port)})
+    text = document(apps, new_port=new_port, further=further)
+    return _object("v1", "ConfigMap", NAMESPACE, CONFIG, labels=_PART, data={"migration.yaml": text})
 
 
 def namespace(name: str) -> Json:

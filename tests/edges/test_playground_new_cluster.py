@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from deploy.playground.world import certificates, new_cluster
+from deploy.playground.world import affliction, certificates, new_cluster
 
 HOST = "shop.new"
 
@@ -110,3 +110,32 @@ async def test_an_answer_that_was_on_its_way_when_packets_were_dropped_does_not_
         await waiting
     with pytest.raises(ConnectionRefusedError):
         await world.line()
+
+
+@pytest.mark.parametrize(
+    ("what", "status"),
+    [(affliction.Affliction.UP, 200), (affliction.Affliction.UNAVAILABLE, 503), (affliction.Affliction.RESETTING, None)],
+)
+async def test_what_befalls_it_is_answered_so_and_ends_with_the_next(
+    world: World, what: affliction.Affliction, status: int | None
+) -> None:
+    await affliction.befall(world.new, affliction.Affliction.DROPPED)
+    await affliction.befall(world.new, what)
+    line = await world.line()
+    line.ask()
+    if status is None:
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await line.answered()
+    else:
+        assert await line.answered() == status
+    assert affliction.of(world.new) is what
+
+
+async def test_everything_that_can_befall_it_is_told_apart_and_mended(world: World) -> None:
+    for what in affliction.Affliction:
+        await affliction.befall(world.new, what)
+        assert affliction.of(world.new) is what
+    await affliction.befall(world.new, affliction.Affliction.UP)
+    line = await world.line()
+    line.ask()
+    assert await line.answered() == 200

@@ -137,7 +137,8 @@ class Application:
         }  # fmt: skip
         alive = wire.keeps_alive(head)
         content = orjson.dumps(echo)
-        writer.write(wire.answer(status, content, media="application/json", bodiless=head.first == "HEAD", close=not alive))
+        bodiless = head.first == "HEAD"
+        writer.write(wire.answer(status, content, media="application/json", side=self.side, bodiless=bodiless, close=not alive))
         await writer.drain()
         return alive
 

@@ -13,7 +13,7 @@ from deploy.playground.world.ingress_routes import Endpoint, Location
 Resolve = Callable[[str], Awaitable[list[str]]]
 Wires = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 _CONNECT_SECONDS = 5.0
-_READ_SECONDS = 60.0
+READ_SECONDS = 60.0  # ingress-nginx's own proxy-read-timeout
 _MOST_TRIES = 3
 _MOST_IDLE = 320
 _REPEATABLE = {"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"}
@@ -153,7 +153,7 @@ class Forwarder:
 
     async def _answer_head(self, reader: asyncio.StreamReader) -> wire.Head:
         try:
-            async with asyncio.timeout(_READ_SECONDS):
+            async with asyncio.timeout(READ_SECONDS):
                 head = await wire.read_head(reader)
                 while head is not None and 100 <= head.status < 200 and head.status != 101:
                     head = await wire.read_head(reader)

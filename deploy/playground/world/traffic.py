@@ -6,15 +6,22 @@ On a bare protocol without a task per request: the client must cost far less tha
 import asyncio
 import contextlib
 import itertools
+import math
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
+from deploy.playground.world import ingress_forward
+
 _SECONDS_KEPT = 900
 _TICK = 0.01
-_ANSWER_SECONDS = 15.0
+_LOOKS_A_DEADLINE = 10
+DEADLINE = (
+    ingress_forward.READ_SECONDS
+)  # a client has the patience of the ingress that it asks: the later one of both would wait in vain
+LONG = 1.0  # seconds: who waits longer has noticed
 _CAUGHT_UP = 0.5  # seconds' worth of requests, at most, that are made up for when this process itself was late
-MOST_CONNECTIONS = 1000  # 15 s of silence at 60 requests a second
+MOST_CONNECTIONS = 1000  # more are never open, whoever waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +41,26 @@ class Target:
 
 @dataclass(slots=True)
 class Tally:
-    """Answers by the side that they name. `failed`: no answer, a status of 400 or above, or no side."""
+    """Answers by the side that they name. `failed`: no answer in time, a status of 400 or above, or no side.
+
+    `late`: ended after more than LONG seconds, well or not; `longest`: seconds.
+    """
 
     old: int = 0
     new: int = 0
     failed: int = 0
+    late: int = 0
+    longest: float = 0.0
 
     @property
     def total(self) -> int:
         """All that ended."""
         return self.old + self.new + self.failed
 
-    def add(self, side: str) -> None:
+    def add(self, side: str, seconds: float = 0.0) -> None:
         """One more: `old`, `new` or anything else for failed."""
+        self.late += seconds > LONG
+        self.longest = max(self.longest, seconds)
         if side == "new":
             self.new += 1
         elif side == "old":
@@ -70,12 +84,19 @@ class Burst:
         return (self.old + self.new + self.failed) / self.seconds
 
 
-class _Connection(asyncio.Protocol):
-    """One keep-alive connection with at most one request on its way. `ended` gets the side, or nothing for a failure."""
+Ended = Callable[["_Connection", str, float], None]
 
-    def __init__(self, address: tuple[str, int], ended: Callable[["_Connection", str], None]) -> None:
+
+class _Connection(asyncio.Protocol):
+    """One keep-alive connection with at most one request on its way.
+
+    `ended` gets the side, or nothing for a failure, and the seconds it took. What is answered after `deadline` has failed.
+    """
+
+    def __init__(self, address: tuple[str, int], ended: "Ended", deadline: float) -> None:
         self._address = address
         self._ended = ended
+        self._deadline = deadline
         self._transport: asyncio.Transport | None = None
         self._received = b""
         self._head = False  # the request on its way is a HEAD: its answer has no body
@@ -109,7 +130,7 @@ class _Connection(asyncio.Protocol):
 
     async def _dial(self, request: bytes) -> None:
         try:
-            async with asyncio.timeout(_ANSWER_SECONDS):
+            async with asyncio.timeout(self._deadline):
                 transport, _ = await asyncio.get_running_loop().create_connection(lambda: self, *self._address)
         except OSError:
             # Not in this task's own round: the next request may well dial again.
@@ -126,7 +147,7 @@ class _Connection(asyncio.Protocol):
         lower = head.lower()
         if not self._head and not _complete(lower, rest):
             return
-        side = _side(head, rest)
+        side = _side(head, lower, rest)
         if b"\r\nconnection: close" in lower and self._transport is not None:
             self._transport.abort()
             self._transport = None
@@ -140,8 +161,9 @@ class _Connection(asyncio.Protocol):
 
     def _end(self, side: str) -> None:
         if self.asked_at:
+            seconds = time.monotonic() - self.asked_at
             self.asked_at = 0.0
-            self._ended(self, side)
+            self._ended(self, side if seconds <= self._deadline else "", seconds)
 
 
 def _complete(lower_head: bytes, body: bytes) -> bool:
@@ -151,27 +173,36 @@ def _complete(lower_head: bytes, body: bytes) -> bool:
     return b"\r\ntransfer-encoding: chunked" not in lower_head or body.endswith(b"0\r\n\r\n")
 
 
-def _side(head: bytes, body: bytes) -> str:
+def _side(head: bytes, lower: bytes, body: bytes) -> str:
     if head[9:10] not in {b"2", b"3"}:
         return ""
-    if b'"side":"new"' in body:
+    if b'"side":"new"' in body or b"\r\nx-side: new" in lower:
         return "new"
-    return "old" if b'"side":"old"' in body else ""
+    return "old" if b'"side":"old"' in body or b"\r\nx-side: old" in lower else ""
 
 
 class Traffic:
     """Asks `targets` in turn at `address`:`port`, as people do: whoever waits for an answer does not keep others from asking.
 
     `rps` may be changed while it runs. `connections`: never more at a time; each is opened when no other one is free.
+    `deadline`: seconds after which a client leaves.
     """
 
     def __init__(
-        self, address: str, port: int, targets: Sequence[Target], *, rps: float = 50.0, connections: int = MOST_CONNECTIONS
+        self,
+        address: str,
+        port: int,
+        targets: Sequence[Target],
+        *,
+        rps: float = 50.0,
+        connections: int = MOST_CONNECTIONS,
+        deadline: float = DEADLINE,
     ) -> None:
         if not targets or connections < 1:
             raise ValueError("Traffic needs at least one target and one connection: give it both")
         self._address = (address, port)
         self._connections = connections
+        self._deadline = deadline
         self._requests = [target.request() for target in targets]
         self.rps = rps
         self.counts = Tally()
@@ -189,6 +220,11 @@ class Traffic:
     def waiting(self) -> int:
         """Steady requests that were asked and have no answer yet."""
         return len(self._open) - len(self._free)
+
+    @property
+    def waiting_since(self) -> float:
+        """When the oldest request that has no answer yet was asked (monotonic); infinity: nobody waits."""
+        return min((one.asked_at for one in self._open if one.asked_at), default=math.inf)
 
     async def start(self) -> None:
         """Begins to ask; does nothing when it runs."""
@@ -210,15 +246,15 @@ class Traffic:
         tally, done = Tally(), asyncio.get_running_loop().create_future()
         turns = itertools.islice(itertools.cycle(self._requests), number)
 
-        def ended(connection: _Connection, side: str) -> None:
-            tally.add(side)
+        def ended(connection: _Connection, side: str, seconds: float) -> None:
+            tally.add(side, seconds)
             if (request := next(turns, None)) is not None:
                 connection.ask(request)
             elif tally.total == number and not done.done():
                 done.set_result(None)
 
-        opened = [_Connection(self._address, ended) for _ in range(min(connections, number))]
-        watch = asyncio.create_task(_drop_late(opened))
+        opened = [_Connection(self._address, ended, self._deadline) for _ in range(min(connections, number))]
+        watch = asyncio.create_task(_drop_late(opened, self._deadline))
         begun = time.monotonic()
         try:
             for connection in opened:
@@ -239,13 +275,13 @@ class Traffic:
         tally, turns = Tally(), itertools.cycle(self._requests)
         leaving = False
 
-        def ended(connection: _Connection, side: str) -> None:
+        def ended(connection: _Connection, side: str, seconds: float) -> None:
             if not leaving:  # a request that is cut off by the end has not failed
-                tally.add(side)
+                tally.add(side, seconds)
                 connection.ask(next(turns))
 
-        opened = [_Connection(self._address, ended) for _ in range(clients)]
-        watch = asyncio.create_task(_drop_late(opened))
+        opened = [_Connection(self._address, ended, self._deadline) for _ in range(clients)]
+        watch = asyncio.create_task(_drop_late(opened, self._deadline))
         try:
             for connection in opened:
                 connection.ask(next(turns))
@@ -257,14 +293,14 @@ class Traffic:
             for connection in opened:
                 await connection.close()
 
-    def _ended(self, connection: _Connection, side: str) -> None:
-        self.counts.add(side)
+    def _ended(self, connection: _Connection, side: str, seconds: float) -> None:
+        self.counts.add(side, seconds)
         second = int(time.monotonic())
         if second not in self.seconds:
             while len(self.seconds) >= _SECONDS_KEPT:
                 del self.seconds[next(iter(self.seconds))]
             self.seconds[second] = Tally()
-        self.seconds[second].add(side)
+        self.seconds[second].add(side, seconds)
         self._free.append(connection)
 
     def _idle(self) -> _Connection | None:
@@ -273,11 +309,11 @@ class Traffic:
             return self._free.pop()
         if len(self._open) >= self._connections:
             return None
-        self._open.append(_Connection(self._address, self._ended))
+        self._open.append(_Connection(self._address, self._ended, self._deadline))
         return self._open[-1]
 
     async def _pace(self) -> None:
-        watch = asyncio.create_task(_drop_late(self._open))
+        watch = asyncio.create_task(_drop_late(self._open, self._deadline))
         turns = itertools.cycle(self._requests)
         due, last = 0.0, time.monotonic()
         try:
@@ -293,10 +329,10 @@ class Traffic:
             await asyncio.gather(watch, return_exceptions=True)
 
 
-async def _drop_late(connections: list[_Connection]) -> None:
+async def _drop_late(connections: list[_Connection], deadline: float) -> None:
     while True:
-        await asyncio.sleep(_ANSWER_SECONDS / 10)
-        oldest = time.monotonic() - _ANSWER_SECONDS
+        await asyncio.sleep(deadline / _LOOKS_A_DEADLINE)
+        oldest = time.monotonic() - deadline
         for connection in connections:
             if 0 < connection.asked_at < oldest:
                 connection.drop()

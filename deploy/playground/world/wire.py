@@ -175,9 +175,12 @@ async def body(reader: asyncio.StreamReader, framing: Framing, *, most: int) -> 
     return size, kept
 
 
-def answer(status: int, content: bytes, *, media: str = "text/plain", bodiless: bool = False, close: bool = False) -> bytes:
-    """A whole answer. `bodiless`: the length is stated, the content left out (HEAD)."""
+def answer(
+    status: int, content: bytes, *, media: str = "text/plain", side: str = "", bodiless: bool = False, close: bool = False
+) -> bytes:
+    """A whole answer. `side`: who answers; `bodiless`: the length is stated, the content left out (HEAD)."""
     head = f"HTTP/1.1 {status} {REASONS.get(status, 'Unknown')}\r\nContent-Type: {media}\r\nContent-Length: {len(content)}\r\n"
+    head += f"X-Side: {side}\r\n" if side else ""
     return (head + ("Connection: close\r\n\r\n" if close else "\r\n")).encode() + (b"" if bodiless else content)
 
 

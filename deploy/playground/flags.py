@@ -8,8 +8,14 @@ from urllib.parse import urlsplit
 from bot import loopback
 from deploy.playground import installation, kubeconfig
 
-STORIES = ("shift", "alert", "real-alert")
-SABOTAGES = {"shift": ("no-entry",), "alert": ("frozen-agents", "wrong-token"), "real-alert": ("frozen-prometheus",)}
+SABOTAGES = {
+    "shift": ("no-entry",),
+    "alert": ("frozen-agents", "wrong-token"),
+    "real-alert": ("frozen-prometheus",),
+    "new-cluster-dies": ("no-old", "frozen-agents"),
+    "control-plane-gone": ("frozen-agents",),
+}
+STORIES = tuple(SABOTAGES)
 _SLACK_WORDS = {
     "SLACK_BOT_TOKEN": "xoxb-…",
     "SLACK_APP_TOKEN": "xapp-…",

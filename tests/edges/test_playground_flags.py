@@ -34,7 +34,11 @@ def kubeconfig(folder: Path, server: str) -> Path:
 @pytest.mark.parametrize(
     ("typed", "environment", "says"),
     [
-        ({"story": "shfit"}, {}, "there is no story 'shfit'; tell one of shift, alert, real-alert"),
+        (
+            {"story": "shfit"},
+            {},
+            "there is no story 'shfit'; tell one of shift, alert, real-alert, new-cluster-dies, control-plane-gone",
+        ),
         ({"as_json": True}, {}, "add --story"),
         ({"sabotage": "no-entry"}, {}, "add --story"),
         ({"story": "shift", "sabotage": "frozen-agents"}, {}, "the story shift has no sabotage 'frozen-agents'; use no-entry"),
@@ -79,7 +83,7 @@ def test_a_refusal_ends_with_code_2(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(typer.Exit) as ended:
         playground.command(story="nothing")
     assert ended.value.exit_code == 2
-    assert capsys.readouterr().err == "there is no story 'nothing'; tell one of shift, alert, real-alert\n"
+    assert capsys.readouterr().err == f"there is no story 'nothing'; tell one of {', '.join(flags.STORIES)}\n"
 
 
 def test_the_demos_document_is_the_customers_with_one_port_more() -> None:

@@ -204,3 +204,39 @@ async def test_done_before_every_proxy_served_it_is_seen(scene: Scene) -> None:
 )
 def test_late_failed_and_told_are_seen(broken: str, facts: Callable[[], dict[str, Any]]) -> None:
     assert names(invariants.check(recorded.History(verifier=VERIFIER, **facts()))) == {broken}
+
+
+def held(looked: recorded.Sample) -> recorded.Sample:
+    """The same, with a hold on every proxy."""
+    reports = tuple(
+        replace(one, services={name: replace(each, holds=("latch-1",)) for name, each in one.services.items()})
+        for one in looked.fleet.reports
+    )
+    return replace(looked, fleet=replace(looked.fleet, reports=reports))
+
+
+async def test_while_something_is_missing_a_proxy_may_serve_less_and_again_what_was_approved(scene: Scene) -> None:
+    await scene.raise_to(25)
+    at = scene.server.writes[-1].at
+    looks = [sample(at + 1, 25, 25), sample(at + 2, 0, 25), sample(at + 3, 25, 25), held(sample(at + 4, 0, 0))]
+    later = sample(at + 9, 50, 50)  # when nothing is missing any more
+    verdict = scene.judged(samples=[*looks, later], outages=[recorded.Outage("bot", at + 0.5, at + 5)])
+    assert verdict.broken == ()
+    assert verdict.checked["I13"] == 8
+
+
+async def test_more_than_was_approved_or_anything_after_a_hold_is_seen_while_something_is_missing(scene: Scene) -> None:
+    await scene.raise_to(25)
+    at = scene.server.writes[-1].at
+    gone = [recorded.Outage("API server", at + 0.5)]
+    for looks in ([sample(at + 1, 25, 26)], [held(sample(at + 1, 0, 0)), sample(at + 2, 0, 1)]):
+        assert names(scene.judged(samples=looks, outages=gone)) == {"I13"}
+
+
+async def test_a_raise_while_something_is_missing_is_seen(scene: Scene) -> None:
+    operation = await scene.raise_to(5)
+    at = scene.server.writes[-1].at
+    await scene.finish(operation)
+    await scene.raise_to(25)
+    looks = [sample(at + 0.0001, 5, 5)]
+    assert names(scene.judged(samples=looks, outages=[recorded.Outage("Redis", at + 0.00001)])) == {"I13"}

@@ -5,7 +5,7 @@ import signal
 from dataclasses import dataclass, field
 
 from deploy.playground import alerts_by_hand, objects
-from deploy.playground.stories import counting, history, pauses, scene
+from deploy.playground.stories import counting, history, pauses, proxies, scene
 from deploy.playground.world import traffic
 from handlers.rules import migration
 
@@ -71,14 +71,14 @@ async def _alert(told: scene.Scene, sender: alerts_by_hand.Sender, rounds: _Roun
     """One alert, while requests flow. False: the story cannot go on."""
     await _flowing(told)
     if told.sabotage == "frozen-agents":
-        _send_to_agents(told, signal.SIGSTOP)
+        proxies.send(told.playground, signal.SIGSTOP)
     try:
         async with pauses.Pauses() as stood_still:
             posted = await sender.fire(SERVICE.name)
             last = await _last_at_new(told, posted.sent)
     finally:
         if told.sabotage == "frozen-agents":
-            _send_to_agents(told, signal.SIGCONT)
+            proxies.send(told.playground, signal.SIGCONT)
     if not told.demand(posted.accepted, f"the alert was answered with HTTP {posted.status or 'nothing'}"):
         return False
     told.notes.accepted.append(history.Accepted(posted.sent, SERVICE.name, last, LIMIT))
@@ -109,11 +109,6 @@ async def _last_at_new(told: scene.Scene, since: float) -> float | None:
         last = last_of.get(SERVICE.new_host)
         if last is before or asyncio.get_running_loop().time() > until:
             return last.at if last is not None and last.at >= since else None
-
-
-def _send_to_agents(told: scene.Scene, number: signal.Signals) -> None:
-    for pod in told.playground.pods("migration-proxy"):
-        pod.processes["agent"].send(number)
 
 
 def _sum_up(told: scene.Scene, rounds: _Rounds) -> None:

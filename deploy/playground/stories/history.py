@@ -1,5 +1,6 @@
 """What happened, as recorded outside Ferry: writes at the API, answers to clients, samples of the agents, texts. Pure."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +28,15 @@ class Sample:
     fleet: views.Fleet
 
 
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """Something that Ferry stands on was missing: gone at `at`, and on its way back from `until`; monotonic seconds."""
+
+    what: str
+    at: float
+    until: float = math.inf
+
+
 @dataclass(slots=True)
 class History:
     """`asked`, `failed`: requests of clients while Ferry was answerable for every answer (nothing was broken on purpose).
@@ -38,6 +48,7 @@ class History:
     writes: Sequence[journal.Write] = ()
     accepted: list[Accepted] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
+    outages: list[Outage] = field(default_factory=list)
     asked: int = 0
     failed: int = 0
     texts: list[str] = field(default_factory=list)

@@ -174,6 +174,30 @@ def _no_failed_request(history: recorded.History) -> Judged:
         yield f"{history.failed} of {history.asked} requests failed" if history.failed and number == 0 else ""
 
 
+def _only_down_while_missing(history: recorded.History) -> Judged:
+    """I13: while anything is missing nothing is raised; no proxy serves more than was approved before, and nothing once held."""
+    raised = tuple(_raises(history))
+    for gone in history.outages:
+        for change in raised:
+            if gone.at <= change.at < gone.until:
+                yield f"generation {change.record.generation} of {change.service} raises while the {gone.what} was missing"
+        yield from _seen_while(gone, history)
+
+
+def _seen_while(gone: recorded.Outage, history: recorded.History) -> Judged:
+    approved = {one.service: one.record.exposure.weight for one in recorded.changes(history) if one.at <= gone.at}
+    held: set[tuple[str, str]] = set()
+    for sample in history.samples:
+        if not gone.at <= sample.at < gone.until:
+            continue
+        for pod, one in ((report.pod, one) for report in sample.fleet.reports for one in report.services.values()):
+            if one.holds:
+                held.add((pod, one.service))
+            most = 0 if (pod, one.service) in held else approved.get(one.service, 0)
+            more = f"{pod} served {one.served}% of {one.service} while the {gone.what} was missing, and {most}% was the most"
+            yield more if one.served > most else ""
+
+
 def _no_secret(history: recorded.History) -> Judged:
     """I15: no secret stands in a log, a post, an audit entry."""
     for text in history.texts:
@@ -228,6 +252,7 @@ _JUDGES: Mapping[str, Callable[[recorded.History], Judged]] = {
     "I8": _every_change_is_kept,
     "I9": _approvals_once,
     "I10": _no_failed_request,
+    "I13": _only_down_while_missing,
     "I15": _no_secret,
     "I16": _done_means_served,
     "I17": _no_flapping,

@@ -137,6 +137,11 @@ class Persons:
         seen = await self._seen_record(service)
         return dict((seen.operation if seen else None) or {})
 
+    async def weight(self, service: str) -> int | None:
+        """What the newest record of the service carries; None before the first."""
+        seen = await self._seen_record(service)
+        return seen.record.exposure.weight if seen is not None and seen.record is not None else None
+
     async def _seen_record(self, service: str) -> record_document.Sighting | None:
         try:
             found = await self._playground.api.get(client.CONFIG_MAPS, objects.NAMESPACE, f"migration-record-{service}")

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 import redis.asyncio
@@ -13,11 +14,12 @@ from deploy.playground.stories import history
 
 
 class Recording:
-    """`accepted`, `asked` and `failed` are filled by the story; `gathered` reads the rest."""
+    """`accepted`, `outages`, `asked` and `failed` are filled by the story; `gathered` reads the rest."""
 
     def __init__(self, playground: laptop.Playground) -> None:
         self._playground = playground
         self.accepted: list[history.Accepted] = []
+        self.outages: list[history.Outage] = []
         self.asked = 0
         self.failed = 0
 
@@ -25,6 +27,10 @@ class Recording:
         """So many requests were asked while nothing was broken on purpose, and so many of them failed."""
         self.asked += asked
         self.failed += failed
+
+    def back(self, what: str, at: float) -> None:
+        """What was missing under this name is on its way back."""
+        self.outages = [replace(one, until=at) if one.what == what and one.until > at else one for one in self.outages]
 
     async def gathered(self) -> history.History:
         """The whole history so far."""
@@ -35,6 +41,7 @@ class Recording:
             writes=list(cluster.writes) if cluster else [],
             accepted=self.accepted,
             samples=list(playground.fleet.samples),
+            outages=list(self.outages),
             asked=self.asked,
             failed=self.failed,
             texts=[*await asyncio.to_thread(self._logs), *self._slack(), *await self._stored()],

@@ -5,7 +5,17 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from deploy.playground import flags, laptop
-from deploy.playground.stories import alert, invariants, people, real_alert, recording, scene, shift
+from deploy.playground.stories import (
+    alert,
+    control_plane_gone,
+    invariants,
+    new_cluster_dies,
+    people,
+    real_alert,
+    recording,
+    scene,
+    shift,
+)
 
 Json = dict[str, Any]
 Say = Callable[[str], None]
@@ -27,6 +37,8 @@ STORIES: Mapping[str, Story] = {
     "shift": Story(shift.play, _ALWAYS, {"verify": "2s"}),
     "alert": Story(alert.play, _WITH_HOLD, {"verify": "1s"}),
     "real-alert": Story(real_alert.play, (*_ALWAYS, "I3"), {"verify": "2s"}),
+    "new-cluster-dies": Story(new_cluster_dies.play, (*_ALWAYS, "I13"), {"verify": "2s"}),
+    "control-plane-gone": Story(control_plane_gone.play, (*_ALWAYS, "I5", "I13", "I17"), {"verify": "2s"}),
 }
 
 
@@ -71,18 +83,20 @@ async def tell(
 
     Raises what `Playground.start` raises; a story that goes wrong is told, not raised.
     """
-    story, screens = STORIES[name], ""
+    story, screens, sizes = STORIES[name], "", sizes or scene.Sizes()
     chosen = replace(choices, port=0) if choices else None
-    playground = laptop.Playground(chosen, say=say, limits=story.limits)
+    playground = laptop.Playground(chosen, say=say, limits=story.limits, agent=sizes.agent, service=sizes.service)
     async with playground:
         await playground.watched_within()
         notes = recording.Recording(playground)
-        told = scene.Scene(playground, people.Persons(playground), notes, sizes or scene.Sizes(), sabotage, say)
+        told = scene.Scene(playground, people.Persons(playground), notes, sizes, sabotage, say)
         try:
             await story.play(told)
         except people.Stuck as stuck:
             told.broke(f"the story got stuck: {stuck}")
             screens = stuck.screens
+        except TimeoutError:
+            told.broke("the story got stuck: what was waited for did not come; its log says how far it got")
         verdict = invariants.check(await notes.gathered())
     return Told(name, told.measured, verdict, (*told.why, *_judged(story, verdict, told.why)), screens)
 

@@ -1,6 +1,6 @@
 """What a story has in its hands while it is played."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,11 +10,16 @@ from deploy.playground.stories import people, recording
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """`requests`: asked at each weight of `shift`. `rounds`: of `alert`. `limit`: seconds that `real-alert` may take."""
+    """`requests`: asked where a share is measured. `rounds`: of `alert`. `limit`: seconds that `real-alert` may take, and until
+    a breaker is open. `agent`: variables of the agents, `service`: lines of
+    every service in migration.yaml, where the shipped patience would only make a test longer.
+    """
 
     requests: int = 20_000
     rounds: int = 50
     limit: float = 20.0
+    agent: Mapping[str, str] = field(default_factory=dict)
+    service: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

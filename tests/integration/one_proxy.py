@@ -114,6 +114,7 @@ class OneProxy:
             "FERRY_AGENT_TOKEN": TOKEN,
             "FERRY_DEFAULT_CA": str(self.folder / "ca" / "ca.pem"),
             "FERRY_CA_FOLDER": str(self.folder / "ca"),
+            "FERRY_OVERRIDES": str(self.folder / "overrides"),
             "FERRY_SERVICE_ACCOUNT": str(self.folder),
             "FERRY_RESOLVER": f"127.0.0.1:{self.dns.port}",
             "FERRY_RELOAD_SPACING": "0.2",
@@ -193,9 +194,19 @@ class OneProxy:
         known = signing.Verifier.from_pems([self.signer.public_pem(), signer.public_pem()])
         self.book = records.RecordBook(self.api, NAMESPACE, signer, known)
 
-    async def record(self, weight: int, *, expected: int, clears: tuple[str, ...] = (), ca: str | None = None) -> None:
+    async def record(
+        self,
+        weight: int,
+        *,
+        expected: int,
+        clears: tuple[str, ...] = (),
+        ca: str | None = None,
+        finished: bool = False,
+        **more: Any,
+    ) -> None:
+        """`expected`: the generation that it follows. `more`: fields of the exposure."""
         exposure = model.Exposure(
-            weight=weight, old_host=OLD_HOST, new_host=NEW_HOST, new_port=self.new.port, tls=model.Tls(ca=ca)
+            weight=weight, old_host=OLD_HOST, new_host=NEW_HOST, new_port=self.new.port, tls=model.Tls(ca=ca), **more
         )
         change = views.RecordChange(
             service="api",
@@ -205,6 +216,7 @@ class OneProxy:
             operation={"id": f"op-{expected + 1}", "revision": 1},
             audit={"who": "a test"},
             clears=clears,
+            finished=finished,
         )
         await self.book.write(change)
 
@@ -262,9 +274,16 @@ class OneProxy:
 
     async def asked(self, host: str, path: str = "/x") -> int:
         """The status that one request for this host gets."""
+        return (await self.answer(host, path))[0]
+
+    async def answer(self, host: str = OLD_HOST, path: str = "/x", *, method: str = "GET", **headers: str) -> tuple[int, str]:
+        """The status and the body that one request gets."""
         url = f"http://{self.address}:{self.ports['proxy']}{path}"
-        async with aiohttp.ClientSession() as session, session.get(url, headers={"Host": host}) as answer:
-            return answer.status
+        async with (
+            aiohttp.ClientSession() as session,
+            session.request(method, url, headers={"Host": host, **headers}) as answer,
+        ):
+            return answer.status, await answer.text()
 
     async def served(self, count: int) -> int:
         """How many of `count` requests reached new; every one must be answered 200."""

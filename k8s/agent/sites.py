@@ -23,6 +23,7 @@ def _wherever(_: str) -> None:
 class Plan:
     """`sites` by service. `reachable`: those whose old cluster has an address (of finished ones: the new one); `unreachable`: a
     sentence for each of the others. `whole`: those whose new cluster has an address, so that their records may be served.
+    `by_record`: those that nobody's entry describes; they are finished, so that their records say all that matters.
     `trouble`: what is not as the document says.
     """
 
@@ -30,6 +31,7 @@ class Plan:
     reachable: frozenset[str]
     unreachable: tuple[str, ...]
     whole: frozenset[str]
+    by_record: frozenset[str]
     trouble: tuple[str, ...]
 
 
@@ -53,15 +55,19 @@ def plan(
     trouble: list[str] = []
     hosts: dict[str, str] = {}
     by_host = {one.exposure.old_host: one for one in before.values()}
-    for name in sorted({*wished, *before}, key=lambda one: (one not in wished, one not in signed, one)):
-        entry = wished.get(name) or before[name]
+    by_record = (finished & signed.keys()) - {*wished, *before}
+    first = {
+        name: (name not in finished, name not in wished, name not in signed, name) for name in {*wished, *before, *by_record}
+    }
+    for name in sorted(first, key=first.__getitem__):  # what is finished has nothing but its host: nobody else may take that
+        entry = wished.get(name) or before.get(name) or _entry_of(name, signed[name])
         exposure = signed.get(name, entry.exposure).at(0)  # weights are not structure
         if (other := hosts.setdefault(exposure.old_host, name)) != name:
             if name in wished:
                 trouble.append(f"{name} is left out: its host {exposure.old_host} is {other}'s; give one of them another host")
             continue  # not named any more, and its host has another name now: it was renamed
         if name not in wished and not refused:
-            trouble.append(_not_named(name, entry))
+            trouble.append(_finished_not_named(name, by_record) if name in finished else _not_named(name, entry))
         serving = entry
         earlier = before.get(name) or by_host.get(exposure.old_host)  # by its host too: it may have been renamed
         if name in finished:
@@ -80,6 +86,7 @@ def plan(
         reachable=reachable,
         unreachable=tuple(_unreachable(sites[name], known) for name in sorted(sites.keys() - reachable)),
         whole=frozenset(name for name, site in sites.items() if site.new_addresses),
+        by_record=frozenset(by_record & sites.keys()),
         trouble=(*trouble, *_nowhere(signed, sites)),
     )
 
@@ -87,6 +94,20 @@ def plan(
 def hosts_of(service: model.Service) -> set[str]:
     """Every name that must be resolved for this entry by itself."""
     return {service.old_backend.host, service.exposure.new_host, *(one.backend.host for one in service.paths)}
+
+
+def _entry_of(name: str, exposure: model.Exposure) -> model.Service:
+    """Of a service that has no old cluster any more: nothing goes to the one that stands here; its times are the defaults."""
+    return model.Service(name, exposure, model.Backend(exposure.old_host, 80))
+
+
+def _finished_not_named(name: str, by_record: frozenset[str]) -> str:
+    times = "the default timeouts and retries" if name in by_record else "the timeouts and retries of its last known entry"
+    return (
+        f"migration.yaml does not name {name} any more: it is finished, and its host goes on to the new cluster by its signed"
+        f" record, with {times}; put its entry back, or delete migration-record-{name} and `kubectl rollout restart` the proxies"
+        " when nobody uses the host any more"
+    )
 
 
 def _not_named(name: str, entry: model.Service) -> str:

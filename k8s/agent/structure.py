@@ -128,7 +128,7 @@ class Structure:
         self._awaited = plan.unreachable
         self._waits = max(0, self._waits - 1) if self._unanswered(plan) else 0
         reachable = {name for name, site in sites.items() if planning.answered(site)}
-        self._before = {name: sites[name].service for name in sorted(reachable)}
+        self._before = {name: sites[name].service for name in sorted(reachable - plan.by_record)}
         exposures = {name: site.exposure for name, site in sites.items() if site.new_addresses}
         self._serving.nginx_serves(exposures, without_old=frozenset(sites.keys() - reachable))
         self._kept.write(last_good.Kept(self.generation, exposures, self._before, dict(self._resolver.last_good)))
@@ -148,7 +148,7 @@ class Structure:
         """Why this plan would answer nobody, though there are users; empty: it may be applied."""
         if plan.sites and not plan.reachable and (self.generation or self._unanswered(plan)):
             return "no service's old cluster has a known address: nothing is brought to nginx before one has"
-        if not plan.sites and (refused or recorded):
+        if not plan.sites.keys() - plan.by_record and (refused or recorded):
             return refused or (
                 "migration.yaml names no service though there are records of some, and this proxy does not know their old"
                 " clusters; put the document back with kubectl apply, or delete the records if nothing is migrated any more"
@@ -220,7 +220,9 @@ class Structure:
         return True
 
     def _recorded(self) -> bool:
-        return any(one.record is not None and not one.missing for one in self._serving.memories.values())
+        """Whether there is a record of a service that needs its old cluster."""
+        records = [one.record for one in self._serving.memories.values() if not one.missing]
+        return any(one is not None and not one.finished for one in records)
 
     def _finished(self) -> frozenset[str]:
         memories = self._serving.memories

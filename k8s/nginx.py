@@ -1,7 +1,7 @@
 """nginx text from the model. Pure: the same values give the same bytes, whatever order the services come in.
 
-Weights are not in the text: a request's bucket is the name of a file, and `split/<service>` is a link to the folder
-that holds as many such files as the weight says. `allow/<service>` must exist before anything reaches the new cluster.
+Weights are not in the text: a request's slot is a name in a folder, and `allow/<service>` is a link to the folder in which
+as many names as the weight says are plain files. Where there is no link nothing reaches the new cluster.
 Nothing free reaches the text: `nginx_values.only_safe` refuses every value that is not made of a few harmless characters.
 """
 
@@ -17,8 +17,8 @@ from k8s import nginx_block, nginx_decision, nginx_values
 from k8s.nginx_site import ProxyConfig, Site
 
 __all__ = [
-    "BUCKETS", "KEEPALIVE_MIN_TIMEOUT_SINCE", "ProxyConfig", "Rendered", "Site", "allow_file", "bucket_names", "render",
-    "split_link", "weight_folder",
+    "BUCKETS", "KEEPALIVE_MIN_TIMEOUT_SINCE", "SLOTS", "ProxyConfig", "Rendered", "Site", "allow_link", "bucket_names", "render",
+    "weight_folder",
 ]  # fmt: skip
 
 BUCKETS = 100
@@ -34,23 +34,24 @@ class Rendered:
 
 
 def weight_folder(run: str, weight: int) -> Path:
-    """The folder of a weight (0 to 100): the files `bucket_names(weight)`, empty, made once."""
+    """The folder of a weight (0 to 100), made once: of all SLOTS, the `bucket_names(weight)` are plain files, the rest is not."""
     return Path(run, "weights", str(nginx_values.whole(weight, "weight", least=0, most=BUCKETS)))
 
 
-def split_link(run: str, service: str) -> Path:
-    """The link that says a service's weight by pointing to a `weight_folder`; change it by one atomic rename."""
-    return Path(run, "split", nginx_values.service_name(service))
+def allow_link(run: str, service: str) -> Path:
+    """The link that says a service's weight by pointing to a `weight_folder`; change it by one atomic rename.
 
-
-def allow_file(run: str, service: str) -> Path:
-    """The file without which nothing (weight, rule, listed user, override) of a service reaches new."""
+    Without it nothing (weight, rule, listed user, override) of the service reaches new.
+    """
     return Path(run, "allow", nginx_values.service_name(service))
 
 
 def bucket_names(weight: int) -> tuple[str, ...]:
     """The buckets that go to new at a weight: each weight's are a superset of the smaller one's."""
     return tuple(str(bucket) for bucket in range(nginx_values.whole(weight, "weight", least=0, most=BUCKETS)))
+
+
+SLOTS = (*bucket_names(BUCKETS), "none")  # all names a request is looked for under; the last is of those that no rule means
 
 
 def render(config: ProxyConfig, sites: Sequence[Site]) -> Rendered:
@@ -83,8 +84,7 @@ def _block(config: ProxyConfig, number: int, site: Site, cookies: Sequence[str])
         config,
         f"s{number}",
         site,
-        allow_file=str(allow_file(config.run, name)),
-        split_link=str(split_link(config.run, name)),
+        allow_link=str(allow_link(config.run, name)),
         cookies=cookies,
     )
 

@@ -31,8 +31,7 @@ class Block:
     cookie_domains: str
     decision: Decision
     trusted_proxies: tuple[str, ...]
-    allow_file: str
-    split_link: str
+    allow_link: str
     old_backends: tuple[OldBackend, ...]
     new_servers: tuple[str, ...]
     finished: bool
@@ -56,7 +55,7 @@ class Block:
         return any(old.addresses for old in self.old_backends)
 
 
-def block(config: ProxyConfig, index: str, site: Site, *, allow_file: str, split_link: str, cookies: Sequence[str]) -> Block:
+def block(config: ProxyConfig, index: str, site: Site, *, allow_link: str, cookies: Sequence[str]) -> Block:
     """`index`: what the site is called inside the text. Raises model.ModelError naming the field that cannot be rendered."""
     service, exposure = site.service, site.exposure
     retries = nginx_values.whole(service.retries, "retries", least=0, most=10)
@@ -72,8 +71,7 @@ def block(config: ProxyConfig, index: str, site: Site, *, allow_file: str, split
         cookie_domains="|".join(_cookie_domains(exposure)),
         decision=decision(site, cookies),
         trusted_proxies=nginx_values.networks(exposure.trusted_proxies),
-        allow_file=allow_file,
-        split_link=split_link,
+        allow_link=allow_link,
         old_backends=old_backends,
         new_servers=_new_servers(site.new_addresses, tries),
         finished=site.finished,

@@ -12,7 +12,8 @@ from k8s.nginx_site import Site
 @dataclass(frozen=True, slots=True)
 class Decision:
     """`sticky`, `subject`: variables (without $) that hold what keeps a client on one side, and what a rule looks at; empty:
-    nothing. `accepted`: what the rule accepts, see `_accepted`. `override`: the tester's secret; None: no override.
+    nothing. `accepted`: what the rule accepts, see `_accepted`. `override`: the tester's secret; None: no override. `ruled`: the
+    variable that holds the slot by the rule alone.
     """
 
     strategy: str
@@ -21,6 +22,12 @@ class Decision:
     accepted: tuple[tuple[str, str], ...]
     cidrs: tuple[str, ...]
     override: str | None
+    ruled: str
+
+    @property
+    def slot(self) -> str:
+        """The variable (without $) that holds the slot."""
+        return "ferry_override_slot" if self.override is not None else self.ruled
 
 
 def decision(site: Site, cookies: Sequence[str]) -> Decision:
@@ -33,6 +40,7 @@ def decision(site: Site, cookies: Sequence[str]) -> Decision:
         accepted=_accepted(exposure),
         cidrs=nginx_values.networks(exposure.cidrs) if exposure.strategy is model.Strategy.IP else (),
         override=_override(site),
+        ruled="ferry_bucket" if exposure.strategy is model.Strategy.WEIGHT else f"ferry_{exposure.strategy}_slot",
     )
 
 

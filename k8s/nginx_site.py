@@ -15,7 +15,7 @@ _WORKER_COUNT = re.compile(r"auto|[1-9][0-9]{0,2}")
 class ProxyConfig:
     """Where things are on this proxy, and what this nginx can do.
 
-    `run` holds `weights/`, `split/`, `allow/`, the logs and the pid. `scratch` takes the bodies of requests: large, on disk, and
+    `run` holds `weights/`, `allow/`, the logs and the pid. `scratch` takes the bodies of requests: large, on disk, and
     never in `run`, whose memory must have room for a hold. `status_listen` is for the agent alone: loopback.
     `worker_user` is needed only where nginx starts as root; the workers must be able to read `run`.
     """

@@ -1,7 +1,7 @@
-"""The weight on disk: one link a service, one `allow` file a service. The only writer of both.
+"""The weight on disk: one link a service, to the folder of its weight. The only writer of both.
 
-A weight change is one atomic rename: nginx sees it on the next request of every connection, in old workers too. The
-`allow` file goes first when nothing may reach new, and comes last when something may: its absence is always safe.
+A weight change is one atomic rename: nginx sees it on the next request of every connection, in old workers too. Where there
+is no link nothing reaches new, so taking it away is always safe, and possible also where there is no room for another.
 """
 
 import os
@@ -16,51 +16,71 @@ class Links:
 
     def __init__(self, run: Path) -> None:
         self._run = str(run)
+        self._weights = {str(nginx.weight_folder(self._run, weight)): weight for weight in range(nginx.BUCKETS + 1)}
 
     def prepare(self) -> None:
+        """In every folder each slot has a name, a plain file where it goes to new, a pipe where it goes to old: what is not there
+        at all costs a memory file system a walk to the end of the folder at every request. Nobody ever opens the pipe.
+        """
         weights = nginx.weight_folder(self._run, 0).parent
         weights.mkdir(parents=True, exist_ok=True)
-        empty = weights / ".bucket"
-        empty.touch()
-        for weight in range(101):
-            folder = nginx.weight_folder(self._run, weight)
-            if folder.is_dir():
-                continue
+        plain, pipe = weights / ".bucket", weights / ".old"
+        plain.touch()
+        if not pipe.is_fifo():
+            pipe.unlink(missing_ok=True)
+            os.mkfifo(pipe, 0)  # asked for, never read: who opened it would wait for ever
+        for weight in range(nginx.BUCKETS + 1):
+            self._fill(weight, plain, pipe)
+        nginx.allow_link(self._run, "x").parent.mkdir(parents=True, exist_ok=True)
+        self._remove_what_older_agents_left()
+
+    def _fill(self, weight: int, plain: Path, pipe: Path) -> None:
+        folder, to_new = nginx.weight_folder(self._run, weight), set(nginx.bucket_names(weight))
+        fresh = folder
+        if not folder.is_dir():
             fresh = folder.with_name(f".{weight}.new")  # whole or not there: a folder cut short would send too little for ever
             shutil.rmtree(fresh, ignore_errors=True)
             fresh.mkdir()
-            for name in nginx.bucket_names(weight):
-                os.link(empty, fresh / name)  # one file under 5,050 names: making as many files takes seconds on a disk
+        present = {one.name for one in fresh.iterdir()}  # an older agent gave names only to what goes to new
+        for slot in nginx.SLOTS:
+            if slot not in present:
+                os.link(plain if slot in to_new else pipe, fresh / slot)  # making as many files takes seconds on a disk
+        if fresh != folder:
             fresh.rename(folder)
-        nginx.split_link(self._run, "x").parent.mkdir(parents=True, exist_ok=True)
-        nginx.allow_file(self._run, "x").parent.mkdir(parents=True, exist_ok=True)
+
+    def _remove_what_older_agents_left(self) -> None:
+        """Links in `split/`, which counted where a plain file lay in `allow/`. nginx reads such a file as nothing allowed."""
+        shutil.rmtree(Path(self._run, "split"), ignore_errors=True)
+        for one in nginx.allow_link(self._run, "x").parent.iterdir():
+            if not one.is_symlink():
+                one.unlink(missing_ok=True)
 
     def served(self, service: str) -> int:
-        """What nginx serves now, read from disk: 0 where nothing is allowed or the link is not one of ours."""
-        if not nginx.allow_file(self._run, service).exists():
-            return 0
+        """What nginx serves now, read from disk: 0 where there is no link, or none of ours."""
         try:
-            return int(nginx.split_link(self._run, service).readlink().name)
-        except (OSError, ValueError):
+            return self._weights.get(str(nginx.allow_link(self._run, service).readlink()), 0)
+        except OSError:
             return 0
 
     def serve(self, service: str, weight: int) -> None:
-        """From the next request on. Raises OSError; then nothing was raised, and `allow` is gone if it was to go."""
-        allow = nginx.allow_file(self._run, service)
-        if weight == 0:
-            allow.unlink(missing_ok=True)
-        self._point(service, weight)
-        if weight > 0:
-            allow.touch()
+        """From the next request on. Raises OSError; then the link is what it was, and at 0 not even taking it away worked."""
+        link = nginx.allow_link(self._run, service)
+        try:
+            self._point(link, nginx.weight_folder(self._run, weight))
+        except OSError:
+            if weight > 0:
+                raise
+            link.unlink(missing_ok=True)  # needs no room on a full disk
 
-    def _point(self, service: str, weight: int) -> None:
-        link = nginx.split_link(self._run, service)
+    def _point(self, link: Path, folder: Path) -> None:
         fresh = link.with_name(f".{link.name}.new")
-        fresh.unlink(missing_ok=True)
-        fresh.symlink_to(nginx.weight_folder(self._run, weight))
+        try:
+            fresh.symlink_to(folder)
+        except FileExistsError:  # an agent died between these two lines
+            fresh.unlink(missing_ok=True)
+            fresh.symlink_to(folder)
         os.replace(fresh, link)  # noqa: PTH105 the atomic rename is the point: Path.replace reads like a copy
 
     def forget(self, service: str) -> None:
         """The service is gone from the config: nothing may reach new under its name."""
-        nginx.allow_file(self._run, service).unlink(missing_ok=True)
-        nginx.split_link(self._run, service).unlink(missing_ok=True)
+        nginx.allow_link(self._run, service).unlink(missing_ok=True)

@@ -215,7 +215,7 @@ def test_a_memory_written_before_words_were_known_is_still_read(tmp_path: Path) 
 def test_deleting_a_served_link_reads_as_nothing_served(tmp_path: Path) -> None:
     agent = Agent(tmp_path)
     agent.serves(cluster(40))
-    (tmp_path / "run" / "split" / "api").unlink()
+    (tmp_path / "run" / "allow" / "api").unlink()
     assert agent.links.served("api") == 0
 
 

@@ -35,13 +35,12 @@ def site(name: str = "api", value: str = "always", cookie: str = "my-session", c
     return nginx.Site(service, exposure, ("10.0.0.1:80",), ("10.0.0.2:443",))
 
 
-def test_one_service_gives_exactly_these_gates(tmp_path: Path) -> None:
+def test_one_service_gives_exactly_this_gate(tmp_path: Path) -> None:
     http = next(part[2] for part in nginx_tree.tree(tmp_path, nginx.render(CONFIG, [site()]).text) if part[0] == "http")
     server = [part[2] for part in http if part[0] == "server"][-1]
     assert ("server_name", ["api.old.example"], [], "") in server
     assert [part for part in server if part[0] == "if"] == [
-        ("if", ["-f", "/run/ferry/allow/api"], [("set", ["$ferry_allowed", "1"], [], "")], ""),
-        ("if", ["-f", "/run/ferry/split/api/$ferry_slot"], [("set", ["$migration_weight", "new"], [], "")], ""),
+        ("if", ["-f", "/run/ferry/allow/api/$ferry_slot"], [("set", ["$migration_weight", "new"], [], "")], ""),
     ]
     upstream = next(part[2] for part in http if part[:2] == ("upstream", ["new_cluster_backend_s0"]))
     assert [part[1] for part in upstream if part[0] == "server"] == [["10.0.0.2:443", "max_fails=0", "max_conns=100"]] * 3
@@ -58,7 +57,7 @@ def test_two_services_of_one_host_or_a_path_out_of_the_folder_are_refused() -> N
     with pytest.raises(model.ModelError, match="more than once"):
         nginx.render(CONFIG, [site(), site()])
     with pytest.raises(model.ModelError, match="no service's name"):
-        nginx.split_link("/run/ferry", "../api")
+        nginx.allow_link("/run/ferry", "../api")
 
 
 def test_a_newer_nginx_keeps_old_workers_connections_and_an_older_one_accepts_the_text(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ async def test_a_full_folder_keeps_what_is_served_lets_a_hold_through_and_recove
     assert (await proxy.generation(), await proxy.nginx_accepts()) == (before, True)
     assert await proxy.served(50) == 50
     assert await proxy.push("api", "direct") == 200
-    assert await proxy.served(100) == 0, "taking the allow file away needs no room"
+    assert await proxy.served(100) == 0, "taking the link away needs no room"
     ballast.unlink()
     await proxy.eventually(lambda report: report["config"] not in {before, ""} and report["trouble"] == [])
     assert await proxy.served(50) == 0

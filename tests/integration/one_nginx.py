@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from k8s import model, nginx
+from k8s.agent import links
 from tests.integration import nginx_backends
 
 OLD_HOST, NEW_HOST = "api.old.example", nginx_backends.NEW_HOST
@@ -105,13 +106,13 @@ class Proxy(Generic[Behind]):
         for cluster in (self.old, self.new, *self.more):
             await cluster.stop()
 
-    def weigh(self, weight: int, *services: str, allow: bool = True) -> None:
+    def weigh(self, weight: int | None, *services: str) -> None:
+        """None: no link at all."""
         for service in services or ("api",):
-            link, new_link = nginx.split_link(str(self.run), service), self.run / "split" / f"{service}.next"
-            new_link.symlink_to(nginx.weight_folder(str(self.run), weight))
-            new_link.replace(link)
-            allowed = nginx.allow_file(str(self.run), service)
-            allowed.touch() if allow else allowed.unlink(missing_ok=True)
+            if weight is None:
+                links.Links(self.run).forget(service)
+            else:
+                links.Links(self.run).serve(service, weight)
 
     def open_files(self) -> list[str]:
         """Of nginx's one worker."""
@@ -162,20 +163,11 @@ class Proxy(Generic[Behind]):
         return head, body
 
 
-def _prepare(run: Path) -> None:
-    for folder in ("split", "allow", "scratch"):
-        (run / folder).mkdir()
-    for weight in range(101):
-        buckets = nginx.weight_folder(str(run), weight)
-        buckets.mkdir(parents=True)
-        for bucket in nginx.bucket_names(weight):
-            (buckets / bucket).touch()
-
-
 @contextlib.asynccontextmanager
 async def between(old: Behind, new: Behind, run: Path) -> AsyncIterator[Proxy[Behind]]:
     """A proxy in the folder `run`, not started yet, between two clusters that are."""
-    _prepare(run)
+    (run / "scratch").mkdir()
+    links.Links(run).prepare()
     tls = certificate(run, NEW_HOST)
     await old.start()
     await new.start(tls)

@@ -115,9 +115,9 @@ async def test_what_new_has_no_room_for_goes_to_old(proxy: Proxy) -> None:
     await asyncio.gather(*waiting, return_exceptions=True)
 
 
-@pytest.mark.parametrize("weight", [0, 100])
-async def test_a_finished_service_never_goes_back_to_old(proxy: Proxy, weight: int) -> None:
-    proxy.weigh(weight, allow=bool(weight))
+@pytest.mark.parametrize("weight", [None, 0, 100])
+async def test_a_finished_service_never_goes_back_to_old(proxy: Proxy, weight: int | None) -> None:
+    proxy.weigh(weight)
     await proxy.start(finished(proxy))
     assert [await proxy.ask(method) for method in ("GET", "POST")] == [(200, "new")] * 2
     proxy.new.status = 503

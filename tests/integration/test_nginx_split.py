@@ -21,9 +21,9 @@ async def proxy(tmp_path: Path) -> AsyncIterator[Proxy]:
         yield running
 
 
-@pytest.mark.parametrize(("weight", "allow"), [(0, True), (100, False)])
-async def test_at_zero_or_without_the_allow_file_nothing_reaches_new(proxy: Proxy, weight: int, allow: bool) -> None:
-    proxy.weigh(weight, allow=allow)
+@pytest.mark.parametrize("weight", [0, None])
+async def test_at_zero_or_without_a_link_nothing_reaches_new(proxy: Proxy, weight: int | None) -> None:
+    proxy.weigh(weight)
     await proxy.start()
     assert await proxy.ask_many(2000) == [(200, "old")] * 2000
     assert proxy.new.seen == []
@@ -42,14 +42,14 @@ async def test_a_renamed_link_moves_the_next_request_of_the_same_connection(prox
     assert answers == [b"old", b"new", b"old", b"new"]
 
 
-async def test_a_header_rule_matches_exactly_and_never_without_the_allow_file(proxy: Proxy) -> None:
+async def test_a_header_rule_matches_exactly_and_never_without_a_link(proxy: Proxy) -> None:
     rule = model.HeaderRule("X-Canary", ("always", "Also"))
     ruled = replace(proxy.site.exposure, strategy=model.Strategy.HEADER, header=rule)
     proxy.weigh(100)
     await proxy.start(replace(proxy.site, exposure=ruled))
     values = ("always", "Also", "ALWAYS", "also", "never", "|always|", "")
     assert [(await proxy.ask(**{"X-Canary": value}))[1] for value in values] == ["new", "new", *["old"] * 5]
-    proxy.weigh(100, allow=False)
+    proxy.weigh(None)
     assert await proxy.ask(**{"X-Canary": "always"}) == (200, "old")
 
 

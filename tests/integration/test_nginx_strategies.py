@@ -75,12 +75,12 @@ async def test_what_matches_no_rule_never_reaches_new(proxy: Proxy, rule: str) -
     assert proxy.new.total == 0
 
 
-@pytest.mark.parametrize(("weight", "allow"), [(0, True), (100, False)])
+@pytest.mark.parametrize("weight", [0, None])
 @pytest.mark.parametrize("rule", RULES)
-async def test_at_zero_or_without_the_allow_file_no_rule_no_listed_user_no_override_reaches_new(
-    proxy: Proxy, rule: str, weight: int, allow: bool
+async def test_at_zero_or_without_a_link_no_rule_no_listed_user_no_override_reaches_new(
+    proxy: Proxy, rule: str, weight: int | None
 ) -> None:
-    proxy.weigh(weight, allow=allow)
+    proxy.weigh(weight)
     await proxy.start(one_nginx.with_secret(proxy.ruled(**RULES[rule], override_hash=HASH), SECRET))
     every = {**MATCHING, "Cookie": "user.id-1=first", "X-Migrate-To": "new", "X-Migrate-Token": SECRET}
     assert await proxy.sides([every] * 200) == ["old"] * 200

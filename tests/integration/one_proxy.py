@@ -6,9 +6,11 @@ record book writes, reach the agent the same way.
 
 import asyncio
 import os
+import secrets
 import shutil
 import socket
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -48,12 +50,18 @@ def _values(labels: dict[str, str]) -> list[str]:
     return service + [labels[name] for name in sorted(labels)]
 
 
+@dataclass(slots=True)
 class CountsOfUsers(backends.Counts):
-    """The agent's probes reach the application, too; here only what users send counts."""
+    """The agent's probes reach the application, too; here only what users send counts. `targets`: a request that nginx tries
+    twice has arrived twice, on one path.
+    """
+
+    targets: set[str] = field(default_factory=set)
 
     def add(self, arrival: backends.Arrival) -> None:
         if arrival.path not in PROBED:
-            super().add(arrival)
+            backends.Counts.add(self, arrival)
+            self.targets.add(arrival.path)
 
 
 class OneProxy:
@@ -287,14 +295,17 @@ class OneProxy:
 
     async def served(self, count: int) -> int:
         """How many of `count` requests reached new; every one must be answered 200."""
-        before = self.new.counts.total
+        mark = secrets.token_hex(4)
+        sent = [f"/x/{mark}-{number}" for number in range(count)]
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=16, family=socket.AF_INET)) as session:
 
-            async def one() -> int:
-                url = f"http://{self.address}:{self.ports['proxy']}/x"
+            async def one(target: str) -> int:
+                url = f"http://{self.address}:{self.ports['proxy']}{target}"
                 async with session.get(url, headers={"Host": OLD_HOST}) as answer:
                     await answer.read()
                     return answer.status
 
-            assert {*await asyncio.gather(*(one() for _ in range(count)))} == {200}
-        return self.new.counts.total - before
+            assert {*await asyncio.gather(*(one(target) for target in sent))} == {200}
+        counts = self.new.counts
+        assert isinstance(counts, CountsOfUsers)
+        return len(counts.targets.intersection(sent))

@@ -139,3 +139,13 @@ async def test_everything_that_can_befall_it_is_told_apart_and_mended(world: Wor
     line = await world.line()
     line.ask()
     assert await line.answered() == 200
+
+
+async def test_what_befalls_one_host_leaves_the_others_alone(world: World) -> None:
+    line = await world.line()
+    await affliction.befall(world.new, affliction.Affliction.UNAVAILABLE, host="till.new")
+    line.ask()
+    assert await line.answered() == 200
+    await affliction.befall(world.new, affliction.Affliction.UNAVAILABLE, host=HOST)
+    line.ask()
+    assert await line.answered() == 503

@@ -240,3 +240,16 @@ async def test_a_raise_while_something_is_missing_is_seen(scene: Scene) -> None:
     await scene.raise_to(25)
     looks = [sample(at + 0.0001, 5, 5)]
     assert names(scene.judged(samples=looks, outages=[recorded.Outage("Redis", at + 0.00001)])) == {"I13"}
+
+
+async def test_a_fault_of_one_service_that_changes_another_is_seen(scene: Scene) -> None:
+    await scene.raise_to(25)
+    at = scene.server.writes[-1].at
+    fault = [recorded.Fault("till", at + 0.5, at + 5)]
+    well, gone = sample(at + 1, 25, 25), sample(at + 6, 0, 0)
+    verdict = scene.judged(samples=[well, gone], faults=fault)
+    assert (verdict.broken, verdict.checked["I14"]) == ((), 2)
+    for looked in (sample(at + 1, 25, 0), held(well)):
+        assert names(scene.judged(samples=[looked], faults=fault)) == {"I14"}
+    own = [recorded.Fault("shop", at + 0.5, at + 5)]
+    assert "I14" not in scene.judged(samples=[sample(at + 1, 0, 0)], faults=own).checked

@@ -20,6 +20,7 @@ async def test_with_everything_gone_a_dead_new_cluster_costs_no_reader_anything_
     assert measured["seconds_from_death_to_suppression_on_both"] <= control_plane_gone.LIMIT
     assert measured["seconds_from_death_to_latch"] >= measured["latch_after_s"] == 4.0
     assert [key.rpartition("-")[0] for key in measured["adopted"]] == ["hold.api-name01.latch"], "one outage is one hold"
+    assert measured["seconds_from_return_of_the_api_to_settled"] > 0
     assert measured["requests_at_new_after_it_was_healed"] == 0
     assert measured["share_at_last"]["weight"] == control_plane_gone.WEIGHT
     assert measured["failed_reads"] == 0

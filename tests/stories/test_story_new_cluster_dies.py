@@ -38,6 +38,7 @@ async def test_each_fault_is_seen_and_survived_by_the_proxies_alone_and_its_end_
     assert measured["share_at_last"]["failed"] == 0
     assert verdict.broken == ()
     assert verdict.checked["I13"] > 100
+    assert verdict.checked["I14"] > 100
     assert verdict.checked["I10"] == measured["reads"] + SIZES.requests
 
 

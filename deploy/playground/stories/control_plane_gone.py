@@ -19,7 +19,7 @@ SERVICE = objects.FIRST
 WEIGHT = 25
 LIMIT = 5.0  # seconds from its death until no proxy sends anything to new: five failures of a busy service, and their log
 ALL = (absences.What.BOT, absences.What.REDIS, absences.What.API)
-_SLACK = 15.0  # seconds beyond the agents' own patience, until all of them hold
+_BEYOND = 15.0  # seconds beyond the agents' own patience, until all of them hold
 _BACK = 60.0  # seconds from everything being back until the record is settled, and until every probe sees that new is well
 _RESOLVED = 240.0  # seconds: the rules look back over two minutes, and go on firing for half of one
 _FLOWING = 100  # readers
@@ -40,11 +40,8 @@ async def play(told: scene.Scene) -> None:
         told.say("bot, Redis and API server are gone")
         people.anew()
         await people.read_more(_FLOWING)
-        if await _new_dies(told, people):
-            await missing.bring_back(*ALL)
-            told.say("API server, Redis and bot are back")
-            if await _settled(told) and await _nothing_goes_back(told, people):
-                await _brought_back(told)
+        if await _new_dies(told, people) and await _settled(told, missing) and await _nothing_goes_back(told, people):
+            await _brought_back(told)
     told.measured |= {"deadline_of_a_client_s": clients.DEADLINE, "reads": people.asked, "failed_reads": people.failed}
     told.notes.clients(people.asked, people.failed)
     told.demand(people.failed == 0, f"{people.failed} of {people.asked} GET, HEAD and OPTIONS failed")
@@ -59,6 +56,7 @@ async def _new_dies(told: scene.Scene, people: clients.Clients) -> bool:
         proxies.send(playground, signal.SIGSTOP)
     died = time.monotonic()
     try:
+        # Each request ends what serves it. A port that is closed would count nothing: who knows then which request was the last?
         await affliction.befall(playground.new, affliction.Affliction.RESETTING)
         lowered = await proxies.agree(playground, SERVICE.name, lambda one: one.suppression == 0, within=LIMIT)
         await people.all_ended(lowered or died)
@@ -76,7 +74,7 @@ async def _new_dies(told: scene.Scene, people: clients.Clients) -> bool:
     if not told.demand(lowered is not None and last - died <= LIMIT, why):
         return False
     told.say(f"both proxies keep away from new; its last request came {max(0.0, last - died):.2f} s after its death")
-    held = await proxies.agree(playground, SERVICE.name, _latched, within=patience + _SLACK)
+    held = await proxies.agree(playground, SERVICE.name, _latched, within=patience + _BEYOND)
     told.measured |= {"latch_after_s": patience, "seconds_from_death_to_latch": None if held is None else round(held - died, 2)}
     return told.demand(held is not None, f"not every proxy held {SERVICE.name} after {patience:g} s without new")
 
@@ -90,21 +88,34 @@ def _latch_after(told: scene.Scene) -> float:
     return float(told.sizes.agent.get(_LATCH_AFTER, settings.AgentSettings.model_fields["latch_after"].default))
 
 
-async def _settled(told: scene.Scene) -> bool:
-    """The bot makes the agents' hold a key that everybody sees, and the record follows what is served."""
+async def _settled(told: scene.Scene, missing: absences.Absences) -> bool:
+    """Everything comes back; the bot makes the agents' hold a key that everybody sees, and the record follows what is served."""
+    await missing.bring_back(absences.What.API)
     began = time.monotonic()
-    while time.monotonic() < began + _BACK:
+    settling = asyncio.create_task(_until_settled(told))
+    try:
+        await missing.bring_back(absences.What.REDIS, absences.What.BOT)
+        told.say("API server, Redis and bot are back")
+        settled, keys = await settling
+    finally:
+        settling.cancel()
+    if not told.demand(bool(keys), f"{_BACK:g} s after the API's return the latch was no key beside a record at 0"):
+        return False
+    told.say("the proxies' hold is everybody's now, and the record says 0%")
+    told.measured |= {"adopted": sorted(keys), "seconds_from_return_of_the_api_to_settled": round(settled - began, 2)}
+    return True
+
+
+async def _until_settled(told: scene.Scene) -> tuple[float, set[str]]:
+    """When (monotonic) the record was at 0, and the keys that the agents' latches had then; no key: that did not come."""
+    until = time.monotonic() + _BACK
+    while time.monotonic() < until:
         found = await told.playground.api.get(client.CONFIG_MAPS, objects.NAMESPACE, holds.CONFIG_MAP)
-        standing = {hold.key for hold in hold_document.holds_from(found.get("data")) if hold.id.startswith(protection.LATCH)}
-        if standing and await told.persons.weight(SERVICE.name) == 0:
-            told.say("the proxies' hold is everybody's now, and the record says 0%")
-            told.measured |= {
-                "seconds_from_return_to_settled": round(time.monotonic() - began, 2),
-                "adopted": sorted(standing),
-            }
-            return True
+        keys = {hold.key for hold in hold_document.holds_from(found.get("data")) if hold.id.startswith(protection.LATCH)}
+        if keys and await told.persons.weight(SERVICE.name) == 0:
+            return time.monotonic(), keys
         await asyncio.sleep(_LOOK_AGAIN)
-    return told.demand(False, f"{_BACK:g} s after the bot's return the latch was no key of {holds.CONFIG_MAP} with a record at 0")
+    return until, set()
 
 
 async def _nothing_goes_back(told: scene.Scene, people: clients.Clients) -> bool:

@@ -37,6 +37,15 @@ class Outage:
     until: float = math.inf
 
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something was broken that concerns one service only; monotonic seconds."""
+
+    service: str
+    at: float
+    until: float
+
+
 @dataclass(slots=True)
 class History:
     """`asked`, `failed`: requests of clients while Ferry was answerable for every answer (nothing was broken on purpose).
@@ -49,6 +58,7 @@ class History:
     accepted: list[Accepted] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
     outages: list[Outage] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
     asked: int = 0
     failed: int = 0
     texts: list[str] = field(default_factory=list)

@@ -12,7 +12,7 @@ from typing import Any
 from deploy.playground.stories import history as recorded
 from handlers import operation_document
 from handlers.rules import migration
-from k8s import exposure, model, protocol, record_document
+from k8s import exposure, model, protocol, proxy_report, record_document
 
 Judged = Iterator[str]  # one item an event: why it breaks the promise, or nothing
 
@@ -185,17 +185,41 @@ def _only_down_while_missing(history: recorded.History) -> Judged:
 
 
 def _seen_while(gone: recorded.Outage, history: recorded.History) -> Judged:
-    approved = {one.service: one.record.exposure.weight for one in recorded.changes(history) if one.at <= gone.at}
+    approved = _approved(history, gone.at)
     held: set[tuple[str, str]] = set()
     for sample in history.samples:
         if not gone.at <= sample.at < gone.until:
             continue
-        for pod, one in ((report.pod, one) for report in sample.fleet.reports for one in report.services.values()):
+        for pod, one in _reported(sample):
             if one.holds:
                 held.add((pod, one.service))
             most = 0 if (pod, one.service) in held else approved.get(one.service, 0)
             more = f"{pod} served {one.served}% of {one.service} while the {gone.what} was missing, and {most}% was the most"
             yield more if one.served > most else ""
+
+
+def _nobody_elses_fault(history: recorded.History) -> Judged:
+    """I14: while one service is broken, every proxy serves the others as approved, without a hold or a breaker."""
+    for fault in history.faults:
+        approved = _approved(history, fault.at)
+        for sample in history.samples:
+            if not fault.at <= sample.at < fault.until:
+                continue
+            for pod, one in _reported(sample):
+                if one.service != fault.service and approved.get(one.service):
+                    well = one.served == approved[one.service] and not one.holds and one.suppression is None
+                    what = f"{pod} served {one.served}% of {one.service} ({one.because}) while {fault.service} alone was broken"
+                    yield "" if well else what
+
+
+def _approved(history: recorded.History, at: float) -> dict[str, int]:
+    return {one.service: one.record.exposure.weight for one in recorded.changes(history) if one.at <= at}
+
+
+def _reported(sample: recorded.Sample) -> Iterator[tuple[str, proxy_report.ServiceReport]]:
+    for report in sample.fleet.reports:
+        for one in report.services.values():
+            yield report.pod, one
 
 
 def _no_secret(history: recorded.History) -> Judged:
@@ -253,6 +277,7 @@ _JUDGES: Mapping[str, Callable[[recorded.History], Judged]] = {
     "I9": _approvals_once,
     "I10": _no_failed_request,
     "I13": _only_down_while_missing,
+    "I14": _nobody_elses_fault,
     "I15": _no_secret,
     "I16": _done_means_served,
     "I17": _no_flapping,

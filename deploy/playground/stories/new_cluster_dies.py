@@ -1,6 +1,7 @@
 """The story `new-cluster-dies`: one fault of the new cluster after the other, with the bot gone; whoever reads notices none.
 
-Each proxy sees for itself that new fails, stops asking it, and asks it again when it is well: nobody did anything.
+Each proxy sees for itself that new fails, stops asking it, and asks it again when it is well: nobody did anything. What can
+befall one host alone befalls only the first service's, and the second one goes on as approved.
 """
 
 import asyncio
@@ -9,12 +10,12 @@ import time
 from typing import Any
 
 from deploy.playground import objects
-from deploy.playground.stories import absences, clients, proxies, scene, shares
+from deploy.playground.stories import absences, clients, history, proxies, scene, shares
 from deploy.playground.world import affliction, backends
 from handlers.rules import migration
 from k8s import proxy_report
 
-SERVICE = objects.FIRST
+SERVICE, OTHER = objects.FIRST, objects.SECOND
 WEIGHT = 50
 FAULTS = (
     affliction.Affliction.DOWN,
@@ -31,16 +32,18 @@ _LOOK_AGAIN = 0.05
 
 async def play(told: scene.Scene) -> None:
     """Raises people.Stuck, TimeoutError."""
-    outcome = await told.persons.shift(SERVICE.name, WEIGHT, "before it dies")
-    if not told.demand(outcome is migration.Outcome.DONE, f"the shift to {WEIGHT}% ended as {outcome}: {told.persons.because}"):
-        return
+    for app in (SERVICE, OTHER):
+        outcome = await told.persons.shift(app.name, WEIGHT, "before it dies")
+        why = f"the shift of {app.name} to {WEIGHT}% ended as {outcome}: {told.persons.because}"
+        if not told.demand(outcome is migration.Outcome.DONE, why):
+            return
     playground = told.playground
     await absences.Absences(playground, told.notes).take(absences.What.BOT)
     told.measured |= {"weight": WEIGHT, "deadline_of_a_client_s": clients.DEADLINE, "limit_to_open_s": told.sizes.limit}
     found: list[dict[str, Any]] = []
     told.measured["faults"] = found
     began = time.monotonic()
-    async with clients.using(playground, SERVICE) as people:
+    async with clients.using(playground, SERVICE, OTHER) as people:
         for what in FAULTS:
             if not await _one(told, people, what, found):
                 break
@@ -68,7 +71,9 @@ async def _one(told: scene.Scene, people: clients.Clients, what: affliction.Affl
     last, repaired = playground.new.counts.last_of[SERVICE.new_host].at, time.monotonic()
     watching = asyncio.create_task(_first_at_new(playground.new.counts))
     await _mend(told)
-    whole = await proxies.agree(playground, SERVICE.name, _serves_all, within=BACK_WITHIN) if opened else None
+    whole = await _whole(told) if opened else None
+    if what in affliction.ONE_HOST:
+        told.notes.faults.append(history.Fault(SERVICE.name, began, whole or repaired))
     why = f"{what}: {WEIGHT}% was not served again {BACK_WITHIN:g} s after the repair: {proxies.said(playground, SERVICE.name)}"
     told.demand(whole is not None or opened is None, why)
     await people.all_ended(repaired)
@@ -88,6 +93,12 @@ async def _one(told: scene.Scene, people: clients.Clients, what: affliction.Affl
     return whole is not None
 
 
+async def _whole(told: scene.Scene) -> float | None:
+    """When both services had their share again (monotonic); None: not in time."""
+    ends = [await proxies.agree(told.playground, app.name, _serves_all, within=BACK_WITHIN) for app in (SERVICE, OTHER)]
+    return None if None in ends else ends[0]
+
+
 def _serves_all(one: proxy_report.ServiceReport) -> bool:
     return one.suppression is None and one.served == WEIGHT
 
@@ -97,7 +108,7 @@ async def _break(told: scene.Scene, what: affliction.Affliction) -> None:
         proxies.send(told.playground, signal.SIGSTOP)
     if told.sabotage == "no-old":
         await told.playground.old[SERVICE.name].refuse(True)
-    await affliction.befall(told.playground.new, what)
+    await affliction.befall(told.playground.new, what, host=SERVICE.new_host)
 
 
 async def _mend(told: scene.Scene) -> None:

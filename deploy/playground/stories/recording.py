@@ -14,12 +14,13 @@ from deploy.playground.stories import history
 
 
 class Recording:
-    """`accepted`, `outages`, `asked` and `failed` are filled by the story; `gathered` reads the rest."""
+    """`accepted`, `outages`, `faults`, `asked` and `failed` are filled by the story; `gathered` reads the rest."""
 
     def __init__(self, playground: laptop.Playground) -> None:
         self._playground = playground
         self.accepted: list[history.Accepted] = []
         self.outages: list[history.Outage] = []
+        self.faults: list[history.Fault] = []
         self.asked = 0
         self.failed = 0
 
@@ -42,6 +43,7 @@ class Recording:
             accepted=self.accepted,
             samples=list(playground.fleet.samples),
             outages=list(self.outages),
+            faults=list(self.faults),
             asked=self.asked,
             failed=self.failed,
             texts=[*await asyncio.to_thread(self._logs), *self._slack(), *await self._stored()],

@@ -37,7 +37,7 @@ STORIES: Mapping[str, Story] = {
     "shift": Story(shift.play, _ALWAYS, {"verify": "2s"}),
     "alert": Story(alert.play, _WITH_HOLD, {"verify": "1s"}),
     "real-alert": Story(real_alert.play, (*_ALWAYS, "I3"), {"verify": "2s"}),
-    "new-cluster-dies": Story(new_cluster_dies.play, (*_ALWAYS, "I13"), {"verify": "2s"}),
+    "new-cluster-dies": Story(new_cluster_dies.play, (*_ALWAYS, "I13", "I14"), {"verify": "2s"}),
     "control-plane-gone": Story(control_plane_gone.play, (*_ALWAYS, "I5", "I13", "I17"), {"verify": "2s"}),
 }
 

@@ -43,9 +43,16 @@ _WAYS: Mapping[Affliction, _Ways] = {
 }
 
 
-async def befall(new: new_cluster.NewCluster, what: Affliction) -> None:
-    """This and nothing else is wrong with it from now on. Raises OSError when its port cannot be opened again."""
+ONE_HOST = frozenset({Affliction.HANGING, Affliction.SLOW, Affliction.UNAVAILABLE, Affliction.RESETTING})
+
+
+async def befall(new: new_cluster.NewCluster, what: Affliction, *, host: str = "") -> None:
+    """This and nothing else is wrong with it from now on. Raises OSError when its port cannot be opened again.
+
+    `host`: what is in ONE_HOST can befall this one only.
+    """
     ways, knobs = _WAYS[what], new.knobs
+    knobs.only = frozenset({host} if host and what in ONE_HOST else ())
     knobs.status, knobs.delay, knobs.hang, knobs.reset = ways.status, ways.delay, ways.hang, ways.reset
     await new.turn(ways.reach)
 

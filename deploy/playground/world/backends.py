@@ -83,10 +83,18 @@ class Knobs:
     delay: float = 0.0  # seconds before the answer
     hang: bool = False  # never answers; ends when the client leaves, or the knob is turned back
     reset: bool = False  # cuts the connection instead of answering
+    only: frozenset[str] = frozenset()  # hosts that all of this is about; none: every one
+
+    def of(self, host: str) -> "Knobs":
+        """As they are for this host."""
+        return self if not self.only or host in self.only else _WELL
 
     def choose(self) -> int:
         """The status of the next answer."""
         return self.error_status if self.error_share and random.random() < self.error_share else self.status
+
+
+_WELL = Knobs()
 
 
 class Application:
@@ -113,13 +121,13 @@ class Application:
             self.counts.probes += 1
         else:
             self.counts.add(Arrival(time.monotonic(), head.host, head.path, head.first))
-        knobs = self.knobs
+        knobs = self.knobs.of(head.host)
         if not probe and (knobs.reset or knobs.hang):
             self.counts.fail()
         if knobs.reset:
             writer.transport.abort()
             return False
-        if knobs.hang and not await self._hung(reader):
+        if knobs.hang and not await self._hung(reader, head.host):
             return False
         if head.lists("expect", "100-continue"):
             writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -142,9 +150,9 @@ class Application:
         await writer.drain()
         return alive
 
-    async def _hung(self, reader: asyncio.StreamReader) -> bool:
+    async def _hung(self, reader: asyncio.StreamReader, host: str) -> bool:
         """Waits until the knob is turned back (True) or the client leaves (False)."""
-        while self.knobs.hang:
+        while self.knobs.of(host).hang:
             if reader.at_eof() or reader.exception() is not None:
                 return False
             await asyncio.sleep(0.02)

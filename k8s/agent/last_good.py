@@ -79,6 +79,7 @@ def _document_of(service: model.Service) -> dict[str, Any]:
         "upgrade_timeout": service.upgrade_timeout,
         "retries": service.retries,
         "breaker": [service.breaker.failures, service.breaker.pause],
+        "health": [service.health.path, service.health.interval, service.health.failures],
     }
 
 
@@ -94,6 +95,7 @@ def _service_from(document: Mapping[str, Any]) -> model.Service:
         upgrade_timeout=document["upgrade_timeout"],
         retries=document["retries"],
         breaker=model.Breaker(*document["breaker"]),
+        health=model.Health(*document.get("health", ())),  # agents before this one did not keep it
     )
 
 

@@ -75,6 +75,7 @@ class Agent:
         )
         self._probes = probe.Probes(resolver, ca_folder=self._trust.named, default_ca=self._trust.default)
         self._peers = _peers(chosen)
+        self._entries = dict(last_good.LastGood(chosen.state).read().services)  # the last good one of each service
         self._protection = self._protected()
         self._probed: frozenset[str] = frozenset()
         self._stopping = False
@@ -101,7 +102,7 @@ class Agent:
             pod=self._chosen.pod,
             latch_after=self._chosen.latch_after,
         )
-        one.follow(last_good.LastGood(self._chosen.state).read().services)  # until the cluster is read
+        one.follow(self._entries)  # until the cluster is read
         self._probes.on_change = one.review
         return one
 
@@ -244,7 +245,7 @@ class Agent:
             wished = {name: one.wished for name, one in view.services.items() if one.wished is not None}
             await self.structure.follow(wished, refused=_refused(view))
             self._probes.follow(self._targets(view))
-            self._protection.follow(wished)
+            self._protection.follow(self._entries)
             await asyncio.sleep(self._chosen.reload_spacing)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._chosen.reload_spacing):
@@ -257,12 +258,16 @@ class Agent:
             self._probes.follow(self._targets(view))
 
     def _targets(self, view: views.ClusterView) -> dict[str, probe.Target]:
-        """The new side of every service that was ever approved for it, held or not: a hold's cause must be seen to end."""
+        """The new side of every service that was ever approved for it, held or not: a hold's cause must be seen to end.
+
+        An entry that is refused or gone says no more how to ask: the last good one does.
+        """
         found = {}
+        self._entries |= {name: one.wished for name, one in view.services.items() if one.wished is not None}
         for name, memory in self.serving.memories.items():
             if memory.record is not None:
-                wished = view.services[name].wished if name in view.services else None
-                exposure, health = memory.record.exposure, wished.health if wished is not None else model.Health()
+                entry = self._entries.get(name)
+                exposure, health = memory.record.exposure, entry.health if entry is not None else model.Health()
                 self._trust.copy_of(exposure.tls.ca)  # the first probe may come before the structure has been looked at
                 found[name] = probe.Target(exposure.new_host, exposure.new_port, exposure.tls, health)
         self._probed = frozenset(found)

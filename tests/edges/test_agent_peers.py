@@ -135,6 +135,40 @@ def test_raises_wait_until_the_peers_were_asked(tmp_path: Path) -> None:
     assert files.served("api") == 40
 
 
+class Names:
+    """In place of DNS: what it says of the peers' name."""
+
+    def __init__(self, found: tuple[str, ...] = (), failing: str = "") -> None:
+        self.found, self.why = found, failing
+
+    async def addresses(self, host: str, port: int) -> tuple[str, ...]:
+        return self.found
+
+    def failing(self, host: str) -> str:
+        return self.why
+
+
+@pytest.mark.parametrize(
+    ("names", "alone"),
+    [
+        (Names(("10.0.0.1:9080",)), True),
+        (Names(failing="NXDOMAIN"), True),
+        (Names(failing="LifetimeTimeout"), False),
+        (Names(("10.0.0.1:9080", "127.0.0.1:1")), False),  # nobody listens there: a peer that is silent
+    ],
+)
+async def test_alone_is_who_has_no_peers_by_dns_and_not_who_hears_none(names: Names, alone: bool) -> None:
+    asking = peers.Peers("agents", port=9080, own_address="10.0.0.1", pod="me", resolver=names)  # type: ignore[arg-type]  # in place of it
+    assert not asking.opinion("api", since=0, now=0).alone, "DNS was not asked yet"
+    assert await asking.ask() == []
+    assert asking.opinion("api", since=0, now=0).alone is alone
+
+
+def test_who_was_never_told_of_peers_is_alone() -> None:
+    asking = peers.Peers("", port=9080, own_address="10.0.0.1", pod="me", resolver=Names())  # type: ignore[arg-type]  # in place of it
+    assert asking.opinion("api", since=0, now=0) == peers.Opinion(alone=True)
+
+
 def test_keys_come_and_go_and_a_broken_file_changes_nothing(tmp_path: Path) -> None:
     first, second = signing.Signer.generate(), signing.Signer.generate()
     (tmp_path / "a.pem").write_bytes(first.public_pem())

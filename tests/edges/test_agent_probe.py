@@ -28,6 +28,7 @@ class Scripted:
     def __init__(self, answers: Iterable[probe_answer.Answer] = ()) -> None:
         self.answers = list(answers)
         self.asked: list[str] = []
+        self.limits: list[float | None] = []
         self.open = self.most = 0
         self.go_on = asyncio.Event()
         self.awaited, self.reached = 1, asyncio.Event()
@@ -35,6 +36,7 @@ class Scripted:
     async def ask(self, target: probe.Target, *, wanted: float, limit: float | None = None) -> probe_answer.Answer:
         assert wanted <= asyncio.get_running_loop().time()
         self.asked.append(target.host)
+        self.limits.append(limit)
         self.open += 1
         self.most = max(self.most, self.open)
         try:
@@ -115,6 +117,58 @@ async def test_a_hurried_service_is_asked_before_its_round(probes: probe.Probes)
     assert await heard.next() == (True, 1)
     script.go_on.set()
     assert await heard.next() == (True, 0)  # without a hurry: it failed
+
+
+async def test_while_requests_fail_questions_are_short_until_it_is_decided(probes: probe.Probes) -> None:
+    script, heard = scripted(probes, GOOD, BAD, BAD, BAD, BAD, GOOD, GOOD, BAD, GOOD)
+    probes.follow({"api": target(interval=3600.0)})
+    probes.hurry(["api"])
+    assert await heard.next() == (True, 0)
+    probes.hurry(["api"])
+    assert [await heard.next() for _ in range(3)] == [(True, 1), (True, 2), (False, 3)]
+    probes.hurry(["api"])  # it is down: now the full time is given, or who answers late would never be up again
+    assert [await heard.next() for _ in range(3)] == [(False, 4), (False, 0), (True, 0)]
+    probes.hurry(["api"])
+    assert [await heard.next() for _ in range(2)] == [(True, 1), (True, 0)]
+    short, full = probe_answer.HURRIED, probe_answer.LIMIT
+    assert script.limits[:9] == [short, short, short, short, full, full, full, short, short]
+
+
+async def test_dropped_packets_cost_no_pause_on_top_of_the_wait_for_them(probes: probe.Probes) -> None:
+    dropped = probe_answer.Answer(probe_answer.TIMEOUT, "dropped", seconds=3600.0)
+    _, heard = scripted(probes, GOOD, dropped, dropped, dropped)
+    probes.follow({"api": target(interval=3600.0)})
+    probes.hurry(["api"])
+    assert await heard.next() == (True, 0)
+    asked: list[float] = []
+    wait = probes._pause
+
+    async def told(one: object, seconds: float, *, least: float) -> None:
+        asked.append(seconds)
+        await wait(one, 0.0, least=0.0)  # type: ignore[arg-type]  # the watched service, whatever it is
+
+    probes._pause = told  # type: ignore[method-assign]  # what it would wait is what this test wants to know
+    probes.hurry(["api"])
+    while (await heard.next())[0]:
+        pass
+    assert asked[:2] == [0.0, 0.0]
+
+
+async def test_since_when_it_fails_is_since_the_first_failure_until_it_is_up_again(probes: probe.Probes) -> None:
+    _, heard = scripted(probes, GOOD, BAD, GOOD, BAD, BAD, BAD, GOOD, GOOD)
+    probes.follow({"api": target()})
+    since: list[float | None] = []
+    told = probes.on_change
+
+    def note(name: str) -> None:
+        since.append(probes.seen[name].failing_since)
+        told(name)
+
+    probes.on_change = note
+    for _ in range(8):
+        await heard.next()
+    assert [one is None for one in since] == [True, False, True, False, False, False, False, True]
+    assert since[3] == since[6] != since[1]
 
 
 async def test_a_question_of_others_counts_like_any_other_and_a_bad_one_is_followed_up(probes: probe.Probes) -> None:

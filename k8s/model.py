@@ -286,7 +286,11 @@ class Gates:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One entry of the wish. Times are seconds. `exposure.weight` is what the document says, also when not enabled."""
+    """One entry of the wish. Times are seconds. `exposure.weight` is what the document says, also when not enabled.
+
+    `upgrade_timeout`: how long an upgraded connection may be silent, and so how long an upgrade waits for its answer, too: nginx
+    has one time for both. A client that does not wait so long finds old when it comes again: the breaker counts those that left.
+    """
 
     name: str
     exposure: Exposure

@@ -92,6 +92,9 @@ class Evidence:
             self.old_ok = 0.0
 
     def old_is_dead(self, now: float) -> bool:
-        """Nobody at old has answered for some requests in a row, lately: nothing is gained by sending more of them there."""
-        since = [one for one in self.old_failures if one.began > self.old_ok]
+        """Nobody at old has answered for some requests in a row, lately: nothing is gained by sending more of them there.
+
+        May be asked from another thread.
+        """
+        since = [one for one in tuple(self.old_failures) if one.began > self.old_ok]
         return len(since) >= DEAD_AFTER and now - max(began + waited for began, waited in since) < DEAD_FOR

@@ -26,6 +26,7 @@ PATIENT_AFTER = 60.0  # seconds of being down, after which
 PATIENT = 5.0  # seconds lie between two questions
 GOOD_AGAIN = 2  # good answers in a row that make up again what was down
 AT_ONCE = 20  # questions open at a time
+TIMES_USUAL = 3.0  # a hurried question may take as many times what the last good one took
 APART = 0.02  # seconds between the first questions of two services, on average
 _LOTS = random.SystemRandom()
 
@@ -56,6 +57,7 @@ class _Watched:
     good: int = 0  # in a row
     down_since: float = 0.0
     failing_since: float | None = None
+    took: float = 0.0  # seconds, the last good answer
     hurried: bool = False  # requests fail, too: short questions without a pause, until it is decided
     task: asyncio.Task[None] | None = None
 
@@ -179,8 +181,7 @@ class Probes:
         async with one.alone:
             wanted = _now()
             async with self._turns:
-                limit = probe_answer.HURRIED if one.hurried else probe_answer.LIMIT
-                answer = await self._questions.ask(one.target, wanted=wanted, limit=limit)
+                answer = await self._questions.ask(one.target, wanted=wanted, limit=_limit(one))
             if self._watched.get(name) is one:  # else nobody wants to know any more
                 self._take(name, one, answer)
         return answer.outcome == probe_answer.OK
@@ -189,6 +190,7 @@ class Probes:
         good = answer.outcome == probe_answer.OK
         one.failures = 0 if good else one.failures + 1
         one.good = one.good + 1 if good else 0
+        one.took = answer.seconds if good else one.took
         before = self._seen.get(name)
         if good and (self.up.get(name) is not False or one.good >= GOOD_AGAIN):
             self.up[name] = True
@@ -207,6 +209,12 @@ class Probes:
             _now(), good, answer.outcome, answer.seconds, expires, one.failures, answer.why, one.failing_since
         )
         self.on_change(name)
+
+
+def _limit(one: _Watched) -> float:
+    """Seconds for the next question. Whoever takes its time when it is well is given that also in a hurry."""
+    full = probe_answer.LIMIT
+    return min(full, max(probe_answer.HURRIED, TIMES_USUAL * one.took)) if one.hurried else full
 
 
 def _now() -> float:

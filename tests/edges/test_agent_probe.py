@@ -134,6 +134,16 @@ async def test_while_requests_fail_questions_are_short_until_it_is_decided(probe
     assert script.limits[:9] == [short, short, short, short, full, full, full, short, short]
 
 
+async def test_who_takes_its_time_when_it_is_well_is_given_that_in_a_hurry_too(probes: probe.Probes) -> None:
+    late, later = (probe_answer.Answer(probe_answer.OK, seconds=seconds) for seconds in (0.6, 2.0))
+    script, heard = scripted(probes, late, later, GOOD)
+    probes.follow({"api": target(interval=3600.0)})
+    for _ in range(3):
+        probes.hurry(["api"])
+        await heard.next()
+    assert script.limits == [probe_answer.HURRIED, pytest.approx(1.8), probe_answer.LIMIT]
+
+
 async def test_dropped_packets_cost_no_pause_on_top_of_the_wait_for_them(probes: probe.Probes) -> None:
     dropped = probe_answer.Answer(probe_answer.TIMEOUT, "dropped", seconds=3600.0)
     _, heard = scripted(probes, GOOD, dropped, dropped, dropped)

@@ -17,7 +17,10 @@ QUICK = "    timeout: 6s\n    health: {interval: 1s, failures: 2}\n    breaker: 
 
 
 class UsersWait(backends.Application):
-    """`go_on`: while it is cleared, no user is answered. `delay`: seconds before each answer to one. `failing`: answers 503."""
+    """`go_on`: while it is cleared, no user is answered. `delay`: seconds before each answer to one. `failing`: answers 503.
+
+    `front`: the status of the answer to probes.
+    """
 
     def __init__(self) -> None:
         super().__init__("new")
@@ -26,16 +29,18 @@ class UsersWait(backends.Application):
         self.go_on.set()
         self.delay = 0.0
         self.failing = False
+        self.front = 200
 
     async def answer(self, head: wire.Head, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        if head.second in PROBED:
-            return await super().answer(head, reader, writer)
-        await self.go_on.wait()
-        await asyncio.sleep(self.delay)
-        if not self.failing:
+        probed = head.second in PROBED
+        if not probed:
+            await self.go_on.wait()
+            await asyncio.sleep(self.delay)
+        status = self.front if probed else 503 if self.failing else 200
+        if status == 200:
             return await super().answer(head, reader, writer)
         await wire.body(reader, wire.request_framing(head), most=0)
-        writer.write(wire.answer(503, b"not now\n", close=False))
+        writer.write(wire.answer(status, b"not now\n", close=False))
         await writer.drain()
         return True
 
@@ -161,3 +166,18 @@ async def test_where_the_old_cluster_is_dead_users_stay_at_new_and_once_it_is_ba
     await proxy.eventually_metric(("ferry_agent_old_unusable", "api"), 0)
     await proxy.new.start()
     await proxy.eventually(suppressed_to(None))
+
+
+async def test_a_front_page_that_fails_while_users_are_well_is_trouble_and_takes_nobody_back(proxy: OneProxy) -> None:
+    application = proxy.new.application = UsersWait()
+    await proxy.raised(50, expected=0)
+    async with Clients(proxy).coming(every=0.02):
+        application.front = 503
+        await proxy.eventually(lambda report: any("but it answers users" in one for one in report["trouble"]))
+        await proxy.eventually_metric(("ferry_agent_new_cluster_up", "api"), 0)
+        report = (await proxy.report())["services"]["api"]
+        assert (report["served"], report["suppression"]) == (50, None)
+        application.failing = True
+        await proxy.eventually(suppressed_to(0))
+        application.failing, application.front = False, 200
+        await proxy.eventually(suppressed_to(None))

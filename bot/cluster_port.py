@@ -12,7 +12,7 @@ from bot import background, metrics
 from bot.store import proof
 from handlers import ports
 from handlers.rules import effects, migration
-from k8s import cluster_watch, errors, holds, model, protocol, records, signing, views, wish, wish_document
+from k8s import cluster_watch, errors, holds, model, protocol, records, signing, views, wish, wish_change
 
 _LOG = structlog.get_logger(__name__)
 
@@ -100,21 +100,14 @@ class Records:
         return await self._book.history(service)
 
 
-def edited(text: str, service: str, expected: int, weight: int) -> str:
-    """`k8s.wish.Edit`: the document with that one weight changed, everything else kept."""
-    return wish_document.with_weight(text, service, weight, expected=expected)
-
-
 class Wishes:
-    """`handlers.ports.Wishes`, one write after the other: all services share one document, and a lost race reads it again."""
+    """`handlers.ports.Wishes`."""
 
     def __init__(self, book: wish.WishBook) -> None:
         self._book = book
-        self._turn = asyncio.Lock()
 
-    async def set_weight(self, service: str, weight: int, expected: int) -> None:
-        async with self._turn:
-            await self._book.set_weight(service, expected=expected, weight=weight)
+    async def write(self, change: wish_change.WishChange) -> str:
+        return await self._book.write(change)
 
 
 class Holds:

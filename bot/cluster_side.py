@@ -41,7 +41,7 @@ class ClusterSide:
             )
         )
         self.records = cluster_port.Records(records.RecordBook(self._api, told.namespace, signer, self.keys), head=head)
-        self.wishes = cluster_port.Wishes(wish.WishBook(self._api, told.namespace, cluster_port.edited))
+        self.wishes = cluster_port.Wishes(wish.WishBook(self._api, told.namespace))
         self.documents = wish.DocumentBook(self._api, told.namespace)
         self.holds = cluster_port.Holds(holds.HoldBook(self._api, told.namespace), clock=clock, counts=counts)
         token = told.agent_token.get_secret_value()

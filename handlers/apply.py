@@ -52,10 +52,10 @@ class Applying:
                 id=_id(effect), at=at, service=service, operation=operation.id, why=str(error), unknown=lost
             )
             return (failed,)
+        trouble, told = await self._follow(effect)
         written = messages.RecordWritten(
-            id=_id(effect), at=at, service=service, operation=operation.id, generation=record.generation
+            id=_id(effect), at=at, service=service, operation=operation.id, generation=record.generation, told=told
         )
-        trouble = await self._follow(effect)
         if not trouble:
             return (written,)
         late = messages.NotConverged(id=f"{_id(effect)}/wish", at=at, service=service, operation=operation.id, why=trouble)
@@ -66,19 +66,20 @@ class Applying:
         highest = fleets.highest_generation(await self._fleets.ask(), view.name)
         return highest if highest > view.generation else 0
 
-    async def _follow(self, effect: effects.WriteRecord) -> str:
-        """What follows the record. Answers why a raise must be taken back; empty: it is complete."""
+    async def _follow(self, effect: effects.WriteRecord) -> tuple[str, str]:
+        """What follows the record. Answers why a raise must be taken back (empty: it is complete), and what is told besides."""
         plan = effect.operation.plan
-        if plan.kind is migration.Kind.RAISE:
-            try:
-                await self._writing.wish_up(plan.service, weight=plan.after.weight, expected=plan.wish)
-            except errors.ClusterError as error:
-                return f"the record is written, but migration.yaml is not: {error}"
-            return ""
-        await self._writing.wish_down(plan.service, plan.after.weight)
-        if plan.kind is migration.Kind.RELEASE:
-            return await self._releasing.end(plan.service, effect.clears)
-        return ""
+        match plan.kind:
+            case migration.Kind.RAISE:
+                try:
+                    return "", await self._writing.wish_up(plan)
+                except errors.ClusterError as error:
+                    return f"the record is written, but migration.yaml is not: {error}", ""
+            case migration.Kind.LOWER:
+                return "", await self._writing.wish_down(plan.service, plan.after, plan=plan)
+            case migration.Kind.RELEASE:
+                await self._writing.wish_down(plan.service, plan.after)
+                return await self._releasing.end(plan.service, effect.clears), ""
 
 
 def _id(effect: effects.WriteRecord) -> str:

@@ -115,8 +115,11 @@ class TimePassed(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordWritten(Message):
+    """`told`: what of it migration.yaml does not say, one sentence; empty: nothing."""
+
     operation: str
     generation: int
+    told: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ import json
 
 from handlers import messages
 from handlers.rules import migration, planning
-from k8s import model, nginx, views
+from k8s import model, nginx, views, wish_change
 
 _OLD, _NEW = ("192.0.2.1:80",), ("192.0.2.2:443",)  # documentation addresses: agents resolve names, a plan must not depend on it
 
@@ -40,12 +40,26 @@ def release(view: views.ServiceView) -> migration.Plan:
 
 
 def objects(view: views.ServiceView) -> tuple[tuple[str, str], ...]:
-    """The service's entry in the document by hash, without its weight (the plan names that itself)."""
+    """The service's entry in the document by hash, without its weight (the plan names that itself); its strategy and rules
+    again by themselves: they are what a shift writes over.
+    """
     if view.wished is None:
         return ()
     structure = dataclasses.replace(view.wished, exposure=view.wished.exposure.at(0))
     text = json.dumps(dataclasses.asdict(structure), sort_keys=True, default=str)
-    return ((f"migration.yaml: {view.name}", hashlib.sha256(text.encode()).hexdigest()),)
+    return (
+        (f"migration.yaml: {view.name}", hashlib.sha256(text.encode()).hexdigest()),
+        (_rules_of(view.name), wish_change.digest(view.wished.exposure)),
+    )
+
+
+def wished_rules(plan: migration.Plan) -> str:
+    """Digest of the strategy and rules that the document named when the plan was made; empty where it named none."""
+    return dict(plan.objects).get(_rules_of(plan.service), "")
+
+
+def _rules_of(service: str) -> str:
+    return f"migration.yaml: strategy and rules of {service}"
 
 
 def config_diff(view: views.ServiceView, before: model.Exposure | None, after: model.Exposure) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from handlers import messages
 from handlers.rules import effects, migration
-from k8s import model, protocol, views
+from k8s import model, protocol, views, wish_change
 
 
 class Clock(Protocol):
@@ -74,8 +74,11 @@ class Records(Protocol):
 
 
 class Wishes(Protocol):
-    async def set_weight(self, service: str, weight: int, expected: int) -> None:
-        """Write the weight into `migration.yaml` over `expected`, comments kept. Raises errors.Conflict if a person edited it."""
+    async def write(self, change: wish_change.WishChange) -> str:
+        """Into `migration.yaml`, comments kept, over what the change expects. Raises errors.Conflict if a person edited it.
+
+        Answers why strategy and rules were left as they are, in one sentence; empty: all of it stands there.
+        """
 
 
 class Documents(Protocol):

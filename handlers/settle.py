@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from handlers import audit_entry, fleets, messages, operation_document, outside, writing
-from handlers.rules import effects
+from handlers.rules import effects, migration
 from k8s import errors, exposure, model, protocol, views
 
 _TRIES = 4
@@ -32,7 +32,7 @@ class Settling:
                     unknown=isinstance(error, errors.Unreachable),
                 ),
             )
-        await self._writing.wish_down(effect.service, record.exposure.weight)
+        told = await self._writing.wish_down(effect.service, record.exposure, plan=_running(effect.operation))
         return (
             messages.RecordWritten(
                 id=f"{effect.id}/lower",
@@ -40,6 +40,7 @@ class Settling:
                 service=effect.service,
                 operation=effect.id,
                 generation=record.generation,
+                told=told,
             ),
         )
 
@@ -84,6 +85,13 @@ class Settling:
             ),
             least_generation=least if least > view.generation else 0,
         )
+
+
+def _running(operation: migration.Operation | None) -> migration.Plan | None:
+    """What may have been written into the document; a request that waits has written nothing."""
+    if operation is None or not (operation.phase in migration.RUNNING or operation.generation):
+        return None
+    return operation.plan
 
 
 def provably_lower(live: model.Exposure | None, wanted: model.Exposure) -> model.Exposure:

@@ -1,12 +1,13 @@
 """The wish in the cluster: `migration.yaml` in `migration-config`, read as text and edited by compare-and-set."""
 
+import asyncio
 import contextlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from k8s import client, errors, protocol, views
+from k8s import client, errors, protocol, views, wish_change, wish_writing
 
 CONFIG_MAP = "migration-config"
 LAST_WHOLE = "migration-config-last-whole"
@@ -17,9 +18,6 @@ _OF_VERSION = "ferry.migration/of-version"
 _MOST_BYTES = 1_000_000  # of a ConfigMap
 _CONTROLLERS = re.compile(r"argo-?cd|flux|kustomize-controller|helm", re.IGNORECASE)
 _TRIES = 6
-
-# text, service, expected weight, new weight -> new text; raises ValueError when the text does not say `expected`
-Edit = Callable[[str, str, int, int], str]
 
 
 def document_from(item: Mapping[str, Any] | None, *, before: views.Document) -> views.Document:
@@ -66,11 +64,27 @@ class WishText:
     version: str
 
 
+@dataclass(slots=True)
+class _Waiting:
+    """A change until it is decided: `outcome`, or the `error` of the API server."""
+
+    change: wish_change.WishChange
+    outcome: wish_writing.Outcome | None = None
+    error: errors.ClusterError | None = None
+
+    @property
+    def decided(self) -> bool:
+        return self.outcome is not None or self.error is not None
+
+
 class WishBook:
-    def __init__(self, api: client.ClusterClient, namespace: str, edit: Edit) -> None:
+    """All services share one document: what is asked while a write is under way is written together by the next one."""
+
+    def __init__(self, api: client.ClusterClient, namespace: str) -> None:
         self._api = api
         self._namespace = namespace
-        self._edit = edit
+        self._turn = asyncio.Lock()
+        self._waiting: list[_Waiting] = []
 
     async def read(self) -> WishText:
         """Raises errors.Missing without the ConfigMap or its key."""
@@ -80,34 +94,57 @@ class WishBook:
             raise errors.Missing(f"{CONFIG_MAP} has no key {DOCUMENT}; put the document back with kubectl apply")
         return WishText(text, str(found["metadata"]["resourceVersion"]))
 
-    async def set_weight(self, service: str, *, expected: int, weight: int) -> None:
-        """Only over `expected`; a document that says `weight` already is left alone (a retry after a lost answer).
+    async def write(self, change: wish_change.WishChange) -> str:
+        """Only over what `change` expects; a document that says it already is left alone (a retry after a lost answer).
 
-        Raises errors.Conflict when a person changed the service's weight in between; edits elsewhere do not matter.
+        Answers why strategy and rules could not be written, in one sentence; empty: they were. Raises errors.Conflict when a
+        person changed the service's weight, strategy or rules in between; edits elsewhere do not matter.
         """
+        mine = _Waiting(change)
+        self._waiting.append(mine)
+        try:
+            async with self._turn:
+                while not mine.decided:
+                    await self._write_together()
+        finally:
+            if mine in self._waiting:
+                self._waiting.remove(mine)
+        if mine.error is not None:
+            raise mine.error
+        if mine.outcome is None or not mine.outcome.refused:
+            return mine.outcome.told if mine.outcome else ""
+        raise errors.Conflict(
+            f"{DOCUMENT} was changed in between and is left as it is ({mine.outcome.refused}); plan the change again"
+        )
+
+    async def _write_together(self) -> None:
+        """The oldest change of each service that waits, in one write."""
+        together = list({one.change.service: one for one in reversed(self._waiting) if not one.decided}.values())
+        try:
+            outcomes = await self._written([one.change for one in together])
+        except errors.ClusterError as error:
+            for one in together:
+                one.error = error
+            return
+        for one, outcome in zip(together, outcomes, strict=True):
+            one.outcome = outcome
+
+    async def _written(self, changes: list[wish_change.WishChange]) -> tuple[wish_writing.Outcome, ...]:
         for _ in range(_TRIES):
             seen = await self.read()
-            if self._says(seen.text, service, weight):
-                return
             try:
-                edited = self._edit(seen.text, service, expected, weight)
+                after = wish_writing.written(seen.text, changes)
             except ValueError as error:
-                raise errors.Conflict(
-                    f"{DOCUMENT} was changed in between and is left as it is ({error}); plan the change again"
-                ) from None
-            change = {"metadata": {"resourceVersion": seen.version}, "data": {DOCUMENT: edited}}
+                return tuple(wish_writing.Outcome(refused=str(error)) for _ in changes)
+            if after.text == seen.text:
+                return after.outcomes
+            change = {"metadata": {"resourceVersion": seen.version}, "data": {DOCUMENT: after.text}}
             try:
                 await self._api.patch(client.CONFIG_MAPS, self._namespace, CONFIG_MAP, change)
             except errors.Conflict:
                 continue
-            return
+            return after.outcomes
         raise errors.Conflict(f"{DOCUMENT} changed {_TRIES} times while it was written; try again when it is quiet")
-
-    def _says(self, text: str, service: str, weight: int) -> bool:
-        try:
-            return self._edit(text, service, weight, weight) == text
-        except ValueError:
-            return False
 
 
 class DocumentBook:

@@ -10,14 +10,14 @@ from typing import Generic, TypeVar
 import yaml
 
 from k8s import model, wish_entries
-from k8s.wish_edit import asked, texts, weights, with_weight
-from k8s.wish_fields import Blemish, Page, Place, Problem, WishError, compose, composed
+from k8s.wish_edit import asked, texts, weights
+from k8s.wish_fields import MOST_BYTES, Blemish, Page, Place, Problem, WishError, compose, composed
 from k8s.wish_following import Reading, RefusedEntry
+from k8s.wish_writing import with_weight
 
 __all__ = ["Problem", "Reading", "WishError", "only_mappings", "read", "read_entries", "weights", "with_weight"]
 
 T = TypeVar("T")
-MOST_BYTES = 900 * 1024
 WISH_KEY, MAPPINGS_KEY = "migration.yaml", "service_mappings.yaml"
 
 

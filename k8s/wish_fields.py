@@ -16,6 +16,7 @@ from k8s import model
 
 T = TypeVar("T")
 LONGEST_TEXT = 512
+MOST_BYTES = 900 * 1024
 DEEPEST = 20
 _MOST_HOSTILE = 100  # composing recurses: hostile nesting must not take the process down
 _TOO_DEEP = f"is nested deeper than {DEEPEST}; write it flat as in the example"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import yaml
 
-from k8s import model, wish_document, wish_edit, wish_fields, wish_following
+from k8s import model, wish_document, wish_edit, wish_fields, wish_following, wish_writing
 
 _FIELD = re.compile(r"(?P<indent>\s*)(?P<dash>-\s+)?(?P<name>name|migration_percentage|enabled)\s*:\s*[\"']?(?P<value>[-\w.]+)")
 _DASH = re.compile(r"(\s*)-(\s|$)")
@@ -56,7 +56,7 @@ def with_weights(text: str, weights: Mapping[str, int]) -> str:
         for name, one in wish_document.read(text).services.items():
             wanted = weights.get(name, one.exposure.weight)
             if wanted < one.exposure.weight or (wanted > one.exposure.weight and one.enabled):
-                text = wish_edit.with_weight(text, name, weights[name])
+                text = wish_writing.with_weight(text, name, weights[name])
         return text
     for node in entries:
         names, scalars = wish_edit.texts(node, "name"), _values(node, "migration_percentage")

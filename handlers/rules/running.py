@@ -28,12 +28,16 @@ def written(of: migration.Migration, message: messages.RecordWritten, now: datet
         after,
         operation,
         now=now,
-        because=f"record {message.generation} is written; waiting for every proxy to serve it",
+        because=f"record {message.generation} is written; waiting for every proxy to serve it{_besides(message)}",
         kind=effects.EventKind.APPLIED,
         then=(effects.WatchConvergence(operation.id, of.service, message.generation),),
         generation=message.generation,
         phase=migration.Phase.CONVERGING,
     )
+
+
+def _besides(message: messages.RecordWritten) -> str:
+    return f"; {message.told}" if message.told else ""
 
 
 def not_written(of: migration.Migration, message: messages.RecordNotWritten, now: datetime) -> decision.Decision:
@@ -103,7 +107,7 @@ def revert_written(of: migration.Migration, message: messages.RecordWritten, now
         after,
         operation,
         now=now,
-        because=f"the lower record {message.generation} is written; waiting for every proxy to serve it",
+        because=f"the lower record {message.generation} is written; waiting for every proxy to serve it{_besides(message)}",
         kind=effects.EventKind.APPLIED,
         then=(effects.WatchConvergence(effects.revert_id(operation.id), of.service, message.generation),),
         generation=message.generation,

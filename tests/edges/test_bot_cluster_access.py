@@ -20,7 +20,21 @@ from cryptography.x509.oid import NameOID
 from bot import clock, cluster_access, cluster_port, metrics, trusted_keys
 from deploy.playground.kubernetes.server import KubernetesStandIn
 from deploy.playground.world import certificates
-from k8s import client, cluster_watch, credentials, errors, holds, model, records, signing, views, watch, wish, wish_document
+from k8s import (
+    client,
+    cluster_watch,
+    credentials,
+    errors,
+    holds,
+    model,
+    records,
+    signing,
+    views,
+    watch,
+    wish,
+    wish_change,
+    wish_document,
+)
 
 NAMESPACE = "default"
 QUICK = watch.Limits(silence=5.0, first_pause=0.01, longest_pause=0.05)
@@ -269,12 +283,12 @@ async def test_records_wishes_and_holds_are_written_through_their_ports(api: cli
         {"who": "ann"},
     ]
 
-    wishes = cluster_port.Wishes(wish.WishBook(api, NAMESPACE, cluster_port.edited))
-    await wishes.set_weight("api", 25, 5)
+    wishes = cluster_port.Wishes(wish.WishBook(api, NAMESPACE))
+    assert await wishes.write(wish_change.WishChange("api", EXPOSURE.at(25), expected=5)) == ""
     text = (await api.get(client.CONFIG_MAPS, NAMESPACE, "migration-config"))["data"]["migration.yaml"]
     assert text == DOCUMENT.replace("5  # ours", "25  # ours")
     with pytest.raises(errors.Conflict, match="changed in between"):
-        await wishes.set_weight("api", 50, 5)
+        await wishes.write(wish_change.WishChange("api", EXPOSURE.at(50), expected=5))
 
     lane = cluster_port.Holds(holds.HoldBook(api, NAMESPACE), clock=clock.SystemClock(), counts=counts)
     hold = model.Hold("api", "h1", reason="a test")

@@ -1,7 +1,6 @@
 """Records, holds and the wish, written against the API stand-in: races, lost answers and crashes between two writes."""
 
 import asyncio
-import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -11,7 +10,7 @@ import pytest_asyncio
 
 from deploy.playground.kubernetes.faults import Match
 from deploy.playground.kubernetes.server import KubernetesStandIn
-from k8s import client, credentials, errors, holds, model, records, signing, views, wish
+from k8s import client, credentials, errors, holds, model, records, signing, views, wish, wish_change
 
 NAMESPACE = "default"
 EXPOSURE = model.Exposure(weight=5, old_host="api.old.example", new_host="api.new.example")
@@ -247,20 +246,61 @@ async def test_any_text_is_a_hold(api: client.ClusterClient) -> None:
     }  # fmt: skip
 
 
-def edit(text: str, service: str, expected: int, weight: int) -> str:
-    """Stands for the real editor: one `service: weight` a line."""
-    edited, count = re.subn(rf"(?m)^{service}: {expected}$", f"{service}: {weight}", text)
-    if not count:
-        raise ValueError(f"{service} is not at {expected}")
-    return edited
+def wished(**weights: int) -> str:
+    entry = """\
+  - name: {0}
+    old_host: {0}.old.example
+    new_host: {0}.new.example
+    old_backend: {0}.team.svc.cluster.local:80
+    migration_percentage: {1}  # of {0}
+"""
+    return "# by hand\nservices:\n" + "".join(entry.format(name, weight) for name, weight in weights.items())
+
+
+def asked(service: str, weight: int, *, expected: int = 0) -> wish_change.WishChange:
+    return wish_change.WishChange(service, EXPOSURE.at(weight), expected)
 
 
 async def test_weights_of_many_services_are_set_at_once_and_comments_stay(api: client.ClusterClient) -> None:
-    text = "# by hand\na: 0\nb: 0\nc: 0\n"
+    text = wished(a=0, b=0, c=0)
     await api.create(client.CONFIG_MAPS, NAMESPACE, {"metadata": {"name": "migration-config"}, "data": {wish.DOCUMENT: text}})
-    book = wish.WishBook(api, NAMESPACE, edit)
-    await asyncio.gather(*(book.set_weight(name, expected=0, weight=5) for name in "abc"))
-    await book.set_weight("a", expected=0, weight=5)  # a retry after a lost answer
-    assert (await book.read()).text == "# by hand\na: 5\nb: 5\nc: 5\n"
-    with pytest.raises(errors.Conflict, match="not at 0"):
-        await book.set_weight("a", expected=0, weight=9)
+    book = wish.WishBook(api, NAMESPACE)
+    assert await asyncio.gather(*(book.write(asked(name, 5)) for name in "abc")) == ["", "", ""]
+    await book.write(asked("a", 5))  # a retry after a lost answer
+    assert (await book.read()).text == wished(a=5, b=5, c=5)
+    with pytest.raises(errors.Conflict, match="is 5, not 0"):
+        await book.write(asked("a", 9))
+
+
+async def test_what_waits_is_written_at_once_and_a_refused_change_hinders_no_other(
+    server: KubernetesStandIn, api: client.ClusterClient
+) -> None:
+    names = [f"s{number}" for number in range(40)]
+    text = wished(**dict.fromkeys(names, 10))
+    created = await api.create(
+        client.CONFIG_MAPS, NAMESPACE, {"metadata": {"name": "migration-config"}, "data": {wish.DOCUMENT: text}}
+    )
+    book = wish.WishBook(api, NAMESPACE)
+    changes = [asked(name, 0, expected=10) for name in names] + [asked("s1", 5, expected=10), asked("nobody", 0)]
+    outcomes = await asyncio.gather(*(book.write(one) for one in changes), return_exceptions=True)
+    assert (await book.read()).text == wished(**dict.fromkeys(names, 0))
+    assert outcomes[:40] == [""] * 40
+    assert all(isinstance(one, errors.Conflict) for one in outcomes[40:])
+    assert "is 0, not 10" in str(outcomes[40])
+    assert "nobody" in str(outcomes[41])
+    versions = int((await book.read()).version) - int(created["metadata"]["resourceVersion"])
+    assert versions == 2, "the first, and while it was written all others together"
+
+
+async def test_a_write_that_is_cancelled_leaves_the_others_to_be_written(
+    server: KubernetesStandIn, api: client.ClusterClient
+) -> None:
+    body = {"metadata": {"name": "migration-config"}, "data": {wish.DOCUMENT: wished(a=0, b=0)}}
+    await api.create(client.CONFIG_MAPS, NAMESPACE, body)
+    book = wish.WishBook(api, NAMESPACE)
+    first, second = asyncio.create_task(book.write(asked("a", 5))), asyncio.create_task(book.write(asked("b", 5)))
+    await asyncio.sleep(0)  # both have asked; nothing was answered
+    first.cancel()
+    assert await second == ""
+    assert wished(a=0, b=5).splitlines()[-1] in (await book.read()).text
+    assert first.cancelled()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from k8s import wish_document, wish_edit
+from k8s import wish_document
 
 SERVICE = """\
 services:
@@ -137,6 +137,6 @@ def test_a_manifest_with_a_strange_line_end_never_has_another_line_changed() -> 
 
     manifest = 'kind: ConfigMap\napiVersion: v1\ndata:\n  note: "a\u2028b"\n  migration.yaml: |\n    services:\n'
     manifest += service("one") + service("two")
-    changed = wish_edit.with_weight(manifest, "two", 7)
+    changed = wish_document.with_weight(manifest, "two", 7)
     found = wish_document.read(changed).services
     assert {name: one.exposure.weight for name, one in found.items()} == {"one": 5, "two": 7}

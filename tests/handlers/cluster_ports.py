@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from handlers.rules import effects
-from k8s import cluster_watch, errors, holds, model, protocol, proxy_report, records, views, wish
+from k8s import cluster_watch, errors, holds, model, protocol, proxy_report, records, views, wish, wish_change
 
 
 @dataclass
@@ -54,10 +54,10 @@ class Wishes:
     book: wish.WishBook
     before_write: Callable[[], Any] | None = None
 
-    async def set_weight(self, service: str, weight: int, expected: int) -> None:
+    async def write(self, change: wish_change.WishChange) -> str:
         if self.before_write is not None:
             await self.before_write()
-        await self.book.set_weight(service, expected=expected, weight=weight)
+        return await self.book.write(change)
 
 
 @dataclass

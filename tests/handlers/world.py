@@ -49,10 +49,6 @@ def document(**weights: int) -> str:
     return "services:\n" + "\n".join(entries) + "\n"
 
 
-def edited(text: str, service: str, expected: int, weight: int) -> str:
-    return wish_document.with_weight(text, service, weight, expected=expected)
-
-
 class World:
     """`front` is started; a crash is `stop` without any goodbye, and `restart` is another process with the same outside."""
 
@@ -68,7 +64,7 @@ class World:
         self.alerts = ports_in_memory.Alerts()
         self.book = records.RecordBook(api, NAMESPACE, signer)
         self.records = cluster_ports.Records(self.book)
-        self.wishes = cluster_ports.Wishes(wish.WishBook(api, NAMESPACE, edited))
+        self.wishes = cluster_ports.Wishes(wish.WishBook(api, NAMESPACE))
         verifier = signing.Verifier.from_pems([signer.public_pem()])
         self.watch = cluster_watch.ClusterWatch(
             api,

@@ -16,7 +16,10 @@ class Links:
 
     def __init__(self, run: Path) -> None:
         self._run = str(run)
-        self._weights = {str(nginx.weight_folder(self._run, weight)): weight for weight in range(nginx.BUCKETS + 1)}
+        folders = {weight: nginx.weight_folder(self._run, weight) for weight in range(nginx.BUCKETS + 1)}
+        # From the link's own place: nginx follows it at every request, and from the root the way is longer.
+        self._targets = {weight: f"../{folder.parent.name}/{folder.name}" for weight, folder in folders.items()}
+        self._weights = {target: weight for weight, target in self._targets.items()}
 
     def prepare(self) -> None:
         """In every folder each slot has a name, a plain file where it goes to new, a pipe where it goes to old: what is not there
@@ -66,19 +69,19 @@ class Links:
         """From the next request on. Raises OSError; then the link is what it was, and at 0 not even taking it away worked."""
         link = nginx.allow_link(self._run, service)
         try:
-            self._point(link, nginx.weight_folder(self._run, weight))
+            self._point(link, self._targets[weight])
         except OSError:
             if weight > 0:
                 raise
             link.unlink(missing_ok=True)  # needs no room on a full disk
 
-    def _point(self, link: Path, folder: Path) -> None:
+    def _point(self, link: Path, target: str) -> None:
         fresh = link.with_name(f".{link.name}.new")
         try:
-            fresh.symlink_to(folder)
+            fresh.symlink_to(target)
         except FileExistsError:  # an agent died between these two lines
             fresh.unlink(missing_ok=True)
-            fresh.symlink_to(folder)
+            fresh.symlink_to(target)
         os.replace(fresh, link)  # noqa: PTH105 the atomic rename is the point: Path.replace reads like a copy
 
     def forget(self, service: str) -> None:

@@ -9,6 +9,7 @@ import contextlib
 import os
 import re
 import signal
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from k8s.agent import nginx_watch
 
 ASK_EVERY = 0.05  # seconds
 TEST_LIMIT = 30.0  # seconds; 1,000 services take about half a second
+TAKES = 60.0  # seconds until a reload counts as failed; 1,000 services have taken 14 on a busy machine
 EMERGENCY = "[emerg] "  # how nginx marks, in its error log, why it does not take a configuration
 STILL_TRYING = "bind() to"  # it tries five times before it gives up
 LONGEST = 300  # characters of what nginx says, in one of our sentences
@@ -70,7 +72,7 @@ class NginxProcess:
         except (OSError, ValueError):
             return False
 
-    async def apply(self, rendered: nginx.Rendered, *, limit: float = 10.0) -> Outcome:
+    async def apply(self, rendered: nginx.Rendered, *, limit: float = TAKES) -> Outcome:
         """Swap in a configuration that was tested, reload, verify. On any failure the last good one is back on disk."""
         fresh, last_good = self._config.with_suffix(".new"), self._config.with_suffix(".last")
         try:
@@ -128,14 +130,15 @@ class NginxProcess:
 
     async def _wait_for(self, generation: str, *, limit: float, said: int) -> tuple[str, str]:
         """What nginx serves then, and why it is not this generation, if nginx has said so."""
-        served, reasons = "", list[str]()
-        for _ in range(max(1, int(limit / ASK_EVERY))):  # nginx announces nothing: asking is the only way
+        reasons, end = list[str](), time.monotonic() + limit
+        while True:  # nginx announces nothing: asking is the only way
             given_up = any(not one.startswith(STILL_TRYING) for one in reasons)
-            if (served := await self.served()) == generation or given_up:
-                break
+            served = await self.served()
+            if served == generation or given_up or time.monotonic() >= end:
+                return served, reasons[0] if reasons else ""
             await asyncio.sleep(ASK_EVERY)
-            reasons = self._reasons(said)
-        return served, reasons[0] if reasons else ""
+            more, said = self._reasons(said)
+            reasons += more
 
     def _said(self) -> int:
         """How much stands in nginx's error log by now, in bytes."""
@@ -144,15 +147,17 @@ class NginxProcess:
         except OSError:
             return 0
 
-    def _reasons(self, said: int) -> list[str]:
-        """Why nginx did not take a configuration, as it has said since then; none of it is about a request."""
+    def _reasons(self, said: int) -> tuple[list[str], int]:
+        """Why nginx did not take a configuration, as it has said since then, and how much it has said by now; none of it is
+        about a request. Of every line once: while a cluster fails there are many."""
         try:
             with (self._run / "error.log").open("rb") as log:
                 log.seek(said)
-                lines = log.read().decode(errors="replace").splitlines()
+                whole = log.read().rpartition(b"\n")[0]
         except OSError:
-            return []
-        return [_reason(line) for line in lines if EMERGENCY in line]
+            return [], said
+        lines = whole.decode(errors="replace").splitlines()
+        return [_reason(line) for line in lines if EMERGENCY in line], said + len(whole) + bool(whole)
 
     async def _test(self, config: Path) -> str:
         """Empty when nginx accepts the file, else its complaint in one line."""

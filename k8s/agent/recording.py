@@ -136,7 +136,7 @@ class RecordedNginx(nginx_process.NginxProcess):
             self._journal.audit("configuration refused", complaint=found)
         return found
 
-    async def apply(self, rendered: nginx.Rendered, *, limit: float = 10.0) -> nginx_process.Outcome:
+    async def apply(self, rendered: nginx.Rendered, *, limit: float = nginx_process.TAKES) -> nginx_process.Outcome:
         began = time.monotonic()
         outcome = await super().apply(rendered, limit=limit)
         if outcome.reloaded:

@@ -1,5 +1,6 @@
 """The rendered text as nginx's grammar sees it: nothing that came from a value is anything but one argument."""
 
+import hashlib
 import shutil
 import subprocess
 from dataclasses import replace
@@ -45,6 +46,21 @@ def test_one_service_gives_exactly_this_gate(tmp_path: Path) -> None:
     upstream = next(part[2] for part in http if part[:2] == ("upstream", ["new_cluster_backend_s0"]))
     assert [part[1] for part in upstream if part[0] == "server"] == [["10.0.0.2:443", "max_fails=0", "max_conns=100"]] * 3
     assert ("proxy_ssl_verify", ["on"], [], "") in http
+
+
+@pytest.mark.parametrize("strategy", model.Strategy)
+@pytest.mark.parametrize("override", [False, True])
+def test_what_is_looked_for_is_the_bucket_itself_unless_a_rule_or_an_override_may_say_otherwise(
+    strategy: model.Strategy, override: bool
+) -> None:
+    secret = "0123456789abcdef" * 4
+    signed = hashlib.sha256(secret.encode()).hexdigest()
+    user = model.UserRule(model.Sticky(model.StickyKind.COOKIE, "id"), ("first",))
+    ruled = replace(site().exposure, strategy=strategy, cidrs=("10.0.0.0/8",), user=user, override_hash=signed)
+    text = nginx.render(CONFIG, [replace(site(), exposure=ruled, override_secret=secret if override else None)]).text
+    slots = {"weight": "bucket", "header": "header_slot", "ip": "ip_slot", "user": "user_slot"}
+    expected = "override_slot" if override else slots[strategy]
+    assert text.count(f'set $ferry_slot "$ferry_{expected}";') == 1
 
 
 def test_the_weight_and_the_order_of_services_are_not_in_the_text() -> None:

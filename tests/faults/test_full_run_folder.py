@@ -1,15 +1,33 @@
 """The run folder that the agent shares with nginx is full: nothing new is brought to nginx, and a hold still holds."""
 
 import asyncio
+import itertools
 import os
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from k8s.agent import links
 from tests.faults.faulty_proxy import FaultyProxy
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a folder of 2 MB is mounted, which needs root")
+
+
+async def mount(folder: Path, options: str) -> None:
+    await _run("mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder))
+
+
+async def unmount(folder: Path) -> None:
+    if folder.is_mount():
+        await _run("umount", "-l", str(folder))
+
+
+async def _run(*command: str) -> None:
+    process = await asyncio.create_subprocess_exec(*command)
+    if await process.wait() != 0:
+        pytest.skip(f"{command[0]} is not allowed here")
 
 
 class SmallRunFolder(FaultyProxy):
@@ -18,16 +36,10 @@ class SmallRunFolder(FaultyProxy):
     async def prepare(self) -> None:
         await super().prepare()
         (self.folder / "memory").mkdir()
-        await self._mounting("mount", "-t", "tmpfs", "-o", "size=2m,mode=755", "tmpfs", str(self.run))
+        await mount(self.run, "size=2m,mode=755")
 
     async def unmount(self) -> None:
-        if self.run.is_mount():
-            await self._mounting("umount", "-l", str(self.run))
-
-    async def _mounting(self, *command: str) -> None:
-        process = await asyncio.create_subprocess_exec(*command)
-        if await process.wait() != 0:
-            pytest.skip(f"{command[0]} is not allowed here")
+        await unmount(self.run)
 
     def fill(self) -> Path:
         """Until not a byte is left. Returns the file to delete again."""
@@ -52,6 +64,28 @@ async def proxy(tmp_path: Path) -> AsyncIterator[SmallRunFolder]:
     finally:
         await one.stop()
         await one.unmount()
+
+
+async def test_where_not_even_a_name_has_room_a_hold_takes_the_link_away(tmp_path: Path) -> None:
+    await mount(run := tmp_path, "nr_inodes=10500")
+    try:
+        files = links.Links(run)
+        files.prepare()
+        files.serve("api", 50)
+        (run / "ballast").mkdir()
+        with pytest.raises(OSError, match="No space left"):  # noqa: PT012 as many as there is room for
+            for number in itertools.count():
+                (run / "ballast" / str(number)).touch()
+        with pytest.raises(OSError, match="No space left"):
+            files.serve("api", 60)
+        assert files.served("api") == 50
+        files.serve("api", 0)
+        assert (files.served("api"), os.path.lexists(run / "allow" / "api")) == (0, False)
+        shutil.rmtree(run / "ballast")
+        files.serve("api", 60)
+        assert files.served("api") == 60
+    finally:
+        await unmount(run)
 
 
 async def test_a_full_folder_keeps_what_is_served_lets_a_hold_through_and_recovers(proxy: SmallRunFolder) -> None:

@@ -120,12 +120,22 @@ async def test_a_sticky_client_stays_where_it_is_and_only_moves_to_new_as_the_we
         reached = now
 
 
+@pytest.mark.parametrize("named", [{}, {"X-Request-Id": "the same"}])
 @pytest.mark.parametrize("sticky", ["none", "cookie:my-session"])
-async def test_each_request_that_nothing_keeps_on_a_side_is_drawn_by_itself(proxy: Proxy, sticky: str) -> None:
+async def test_each_request_that_nothing_keeps_on_a_side_is_drawn_by_itself(
+    proxy: Proxy, sticky: str, named: dict[str, str]
+) -> None:
     await proxy.start(proxy.ruled(sticky=model.sticky_from(sticky)))
     for weight in (0, 25, 100):
         proxy.weigh(weight)
-        assert likely((await proxy.sides([{}] * 4000)).count("new"), weight, 4000, deviations=DRAWN)
+        assert likely((await proxy.sides([named] * 4000)).count("new"), weight, 4000, deviations=DRAWN)
+
+
+async def test_clients_that_ask_once_are_drawn_each_by_themselves_too(proxy: Proxy) -> None:
+    proxy.weigh(25)
+    await proxy.start()
+    sides = [side for _ in range(1000) for side in await proxy.sides([{}])]
+    assert likely(sides.count("new"), 25, 1000, deviations=DRAWN)
 
 
 async def test_two_services_draw_the_same_users_independently(proxy: Proxy) -> None:

@@ -169,6 +169,46 @@ async def test_grpc_web_passes_as_the_bytes_it_is(proxy: Proxy, side: str) -> No
 
 
 @BOTH
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT"])
+async def test_every_status_of_the_application_is_the_clients_its_418_too(proxy: Proxy, side: str, method: str) -> None:
+    cluster = await started(proxy, side)
+    for status in (418, 400, 404, 413, 418, 421, 494, 501):
+        cluster.status = status
+        assert await proxy.ask(method) == (status, "" if method == "HEAD" else side)
+    assert [one.method for one in proxy.old.seen + proxy.new.seen] == [method] * 8
+    assert len(cluster.seen) == 8
+
+
+@BOTH
+async def test_a_connection_goes_on_after_a_failure_whose_body_was_sent_in_chunks(proxy: Proxy, side: str) -> None:
+    cluster = await started(proxy, side)
+    reader, writer = await proxy.connect()
+    statuses = []
+    for status in (418, 404, 501, 503, 418, 200):
+        cluster.status = status
+        writer.write(f"POST / HTTP/1.1\r\nHost: {one_nginx.OLD_HOST}\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
+        writer.write(b"5\r\nfirst\r\n6\r\nsecond\r\n0\r\n\r\n")
+        head = await reader.readuntil(b"\r\n\r\n")
+        statuses.append(int(head.split()[1]))
+        assert await reader.readexactly(3) == side.encode()
+    writer.close()
+    assert statuses == [418, 404, 501, 503, 418, 200]
+    assert [(one.method, one.length) for one in cluster.seen] == [("POST", 11)] * 6
+
+
+@BOTH
+async def test_a_request_id_that_was_given_arrives_as_it_is_and_the_log_stays_readable(proxy: Proxy, side: str) -> None:
+    cluster = await started(proxy, side)
+    given = ["1f0e-2.b:c_d", 'a"b\\c,{}', "$request_id ;", "x" * 4000, "tab\there", "ü€"]
+    for one in given:
+        await proxy.raw(f"GET / HTTP/1.1\r\nHost: {one_nginx.OLD_HOST}\r\nX-Request-Id: {one}\r\n\r\n".encode())
+    arrived = [value.encode("latin-1").decode() for one in cluster.seen for value in one.values("X-Request-Id")]
+    assert arrived == given
+    await proxy.quit()
+    assert [json.loads(line)["id"] for line in (proxy.run / "access.log").read_bytes().splitlines()] == given
+
+
+@BOTH
 async def test_a_request_id_is_made_where_there_is_none_and_the_log_has_it_with_the_connection(proxy: Proxy, side: str) -> None:
     cluster = await started(proxy, side)
     await proxy.ask()

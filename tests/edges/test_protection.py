@@ -516,6 +516,13 @@ def test_it_hangs_only_where_old_goes_on_answering(rate: float, still: float, ha
     assert found == ([] if hangs_at is None else [hangs_at])
 
 
+def test_where_the_clients_of_old_stop_a_little_later_nothing_hangs() -> None:
+    heard = silence.Silence()
+    last = heard_for({"api": (20, 20)}, 20, heard=heard)["api"]
+    for second, old in enumerate((20, 40, 40, 40), start=1):
+        assert heard.look({"api": last._replace(old=last.old + old)}, now=20.0 + second).hanging == set()
+
+
 def test_at_a_weight_of_100_what_old_answers_for_a_new_cluster_that_is_full_tells_a_hang() -> None:
     heard = silence.Silence()
     last = heard_for({"api": (20, 0)}, 20, heard=heard)["api"]

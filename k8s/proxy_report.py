@@ -30,7 +30,7 @@ class ServiceReport:
     """What one agent says of one service. `generation`: the record it serves. `served`: the weight on its links now.
 
     `pushed`: of `holds`, those whose words (reason, by, since, cause) it knows, each of the service it was placed for (or `all`).
-    `suppression`: the percent to which its breaker cuts what was approved; None: it does not. `suppressed_since`: ISO time,
+    `suppression`: the most that its breaker lets through, in percent; None: it sets no limit. `suppressed_since`: ISO time,
     empty where that is not known. `new_up`: what its probe of the new cluster says; None: nothing yet, or it is not asked.
     """
 

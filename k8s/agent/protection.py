@@ -91,6 +91,7 @@ class Protection:
         self._services: Mapping[str, model.Service] = {}
         self._breakers: dict[str, breaker.Breaker] = {}
         self._generations: dict[str, int] = {}  # of the records by which the breakers' openings count
+        self._cut_since: dict[str, str] = {}  # of breakers that are not closed: since when, for people
         self._silent: set[str] = set()
         self._unconfirmed: dict[str, str] = {}  # why these are suppressed here and not held
         self._resumed = frozenset(  # what an earlier agent had suppressed, until new was found well once
@@ -134,7 +135,7 @@ class Protection:
         known = self._breakers.get(name)
         if known is not None and known.suppression is not None:
             half = "half open: " if known.phase is breaker.Phase.HALF_OPEN else ""
-            return serving.Suppression(known.suppression, half + known.reason)
+            return serving.Suppression(known.suppression, half + known.reason, self._cut_since.get(name, ""))
         up = self._probes.up.get(name)
         if up is None or (up and name in self._resumed):
             return serving.Suppression(self._serving.link(name), UNPROVEN)
@@ -164,12 +165,19 @@ class Protection:
         before, seen, now = self._breakers.get(name, breaker.Breaker()), self._seen(name), self._clocks.monotonic()
         after = self._after(name, memory, before, seen, now)
         self._breakers[name] = after
+        self._date(name, after)
         self._serving.reconsider([name])
         if after.phase is not before.phase:
             log.warning("the breaker of %s is %s now%s", name, after.phase, f": {after.reason}" if after.reason else "")
         if after.wants_a_probe(seen, now):
             self._probes.hurry([name])
         self._latch_if_due(name, after, now)
+
+    def _date(self, name: str, after: breaker.Breaker) -> None:
+        if after.suppression is None:
+            self._cut_since.pop(name, None)
+        else:
+            self._cut_since.setdefault(name, self._clocks.wall().isoformat(timespec="seconds"))
 
     def _after(
         self, name: str, memory: protocol.Memory, before: breaker.Breaker, seen: breaker.Seen, now: float

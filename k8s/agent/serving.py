@@ -28,10 +28,14 @@ class Served:
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """The highest `percent` that may reach new for now, whatever was approved, and why, in words for people."""
+    """The highest `percent` that may reach new for now, whatever was approved, and why, in words for people.
+
+    `since`: ISO time, empty where it is not known.
+    """
 
     percent: int
     reason: str
+    since: str = ""
 
 
 class Serving:
@@ -177,13 +181,23 @@ class Serving:
 
     def _verdict(self, memory: protocol.Memory) -> protocol.Effective:
         """The formula, whole. What was approved at 0 needs no breaker, and where old has no address there is nowhere to go."""
-        approved = protocol.effective(memory)
-        asked = approved.weight > 0 and memory.service not in self._without_old
-        cap = self._suppression(memory.service) if asked else None
+        cap = self._cap(memory)
         if cap is None:
-            return approved
+            return protocol.effective(memory)
         verdict = protocol.effective(memory, suppression=cap.percent)
         return verdict if verdict.suppression is None else replace(verdict, because=f"{verdict.because} ({cap.reason})")
+
+    def _cap(self, memory: protocol.Memory) -> Suppression | None:
+        finished = memory.record is not None and memory.record.finished
+        asked = protocol.effective(memory).weight > 0 and memory.service not in self._without_old and not finished
+        return self._suppression(memory.service) if asked else None
+
+    def _limit(self, memory: protocol.Memory) -> Suppression | None:
+        """What is reported: a limit that cuts, and a breaker's own while it is not closed, though it cuts nothing: a raise to 1%
+        must not pass for served while 1% is all that is let through.
+        """
+        cap = self._cap(memory)
+        return cap if cap is not None and (cap.since or self._verdict(memory).suppression is not None) else None
 
     def reports(self, traffic: Callable[[str], proxy_report.Traffic]) -> dict[str, proxy_report.ServiceReport]:
         """What the agent says of each service it knows; `traffic` is what it counted of one."""
@@ -192,17 +206,19 @@ class Serving:
     def _report(self, name: str, traffic: proxy_report.Traffic) -> proxy_report.ServiceReport:
         memory, now = self._memories[name], self.served(name)
         waits = "; nginx does not serve the approved hosts and rules yet" if now.waits_for_structure else ""
+        cap = self._limit(memory)
         return proxy_report.ServiceReport(
             service=name,
             generation=now.generation,
             served=now.weight,
             holds=memory.held,
             lowest_wish=memory.lowest_wish if memory.agreed else None,
-            because=self.trouble.get(name) or now.effective.because + waits,
+            because=self.trouble.get(name) or now.effective.because + waits + _uncut(cap, now.effective),
             applied=self.converged(name) and name not in self._without_old,
             traffic=traffic,
             pushed=self._orders.get(name, ()),
-            suppression=now.effective.suppression,
+            suppression=cap.percent if cap is not None else None,
+            suppressed_since=cap.since if cap is not None else "",
         )
 
     def converged(self, name: str) -> bool:
@@ -294,6 +310,13 @@ class Serving:
                 )
                 return
         self._unmoved.pop(name, None)
+
+
+def _uncut(cap: Suppression | None, verdict: protocol.Effective) -> str:
+    """A limit above what is served says so beside it; one that cuts is what the verdict speaks of."""
+    if cap is None or verdict.suppression is not None:
+        return ""
+    return f"; the breaker lets at most {cap.percent}% through ({cap.reason})"
 
 
 def _nothing(_: str) -> None:

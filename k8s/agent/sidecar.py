@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+from dataclasses import replace
 from typing import Any
 
 import prometheus_client
@@ -112,7 +113,8 @@ class Agent:
         trouble += [*self._protection.trouble, *self._peers.trouble, *self._probes.trouble, self._keys.trouble, self._log.trouble]
         trouble += [self._journal.trouble]
         trouble += self._supervision.trouble
-        reports = self.serving.reports(self.tallies.traffic)
+        up = self._probes.up
+        reports = {name: replace(one, new_up=up.get(name)) for name, one in self.serving.reports(self.tallies.traffic).items()}
         return proxy_report.ProxyReport(
             pod=self._chosen.pod,
             ready=not self.unready(),

@@ -5,11 +5,16 @@ the operation's own card, or the Home tab, which nobody but Ferry can draw. Afte
 stale one heals.
 """
 
+import asyncio
+
 from bot.slack import answer_cards, buttons, card_parts, dialogs, origins, parsing, replies, use_cases
 from bot.slack.asking import Asking
 from bot.slack.commands import Commands
 from handlers import answers, messages
 from handlers.rules import effects, migration
+
+_LATEST = 2.0  # seconds that the store may take to know a card that Slack shows already
+_LOOK_AGAIN = 0.05
 
 Action = buttons.Action
 Shown = card_parts.Shown
@@ -85,8 +90,12 @@ class Clicks:
         return answer_cards.sentence_card(by.words.plain("click.no_window", because=because), by.words)
 
     async def _is_its_card(self, operation: migration.Operation, origin: origins.Origin) -> bool:
-        card = await self._behind.cards.find(operation.id)
-        return card is not None and (card.channel, card.ts) == (origin.channel, origin.ts)
+        """A card can be pressed as soon as Slack shows it, which is a moment before its place is known here."""
+        for _ in range(round(_LATEST / _LOOK_AGAIN)):
+            if (card := await self._behind.cards.find(operation.id)) is not None:
+                return (card.channel, card.ts) == (origin.channel, origin.ts)
+            await asyncio.sleep(_LOOK_AGAIN)
+        return False
 
     async def _elsewhere(self, operation: migration.Operation, by: Asking) -> Shown:
         service = operation.plan.service

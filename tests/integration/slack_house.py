@@ -30,11 +30,14 @@ class MemoryCards:
 
     def __init__(self) -> None:
         self.kept: dict[str, migration.Card] = {}
+        self.may_keep = asyncio.Event()
+        self.may_keep.set()
 
     async def find(self, operation_id: str) -> migration.Card | None:
         return self.kept.get(operation_id)
 
     async def keep(self, operation_id: str, card: migration.Card) -> None:
+        await self.may_keep.wait()
         self.kept[operation_id] = card
 
     async def operation_at(self, channel: str, ts: str) -> str | None:

@@ -287,6 +287,15 @@ async def test_a_decision_is_taken_only_on_the_operations_own_card(house: House)
     assert [event.operation for event in house.audit.events] == [house.front.of.operation.id if house.front.of.operation else ""]
 
 
+async def test_a_card_may_be_pressed_before_its_place_is_known(house: House) -> None:
+    house.cards.may_keep.clear()
+    card = await asked_for(house)
+    await house.slack.driver.click(people.U_BOB, card, "ferry.approve")
+    assert not house.cards.kept
+    house.cards.may_keep.set()
+    assert isinstance(await heard(house, messages.Approve), messages.Approve)
+
+
 @pytest.mark.parametrize(
     ("action_id", "value"),
     [

@@ -20,7 +20,8 @@ RULES = [
     if "alert" in rule
 ]
 ROUTES = yaml.safe_load((MONITORING / "alertmanager.yaml").read_text())
-TOLD_ONLY = {"FerryAgentLatched", "FerryNewClusterCertificateExpires"}  # mapped to the service they would forbid its release
+# Mapped to the service, the first two would forbid its release, and the third would hold it at a cluster that is dead.
+TOLD_ONLY = {"FerryAgentLatched", "FerryNewClusterCertificateExpires", "FerryOldClusterDead"}
 
 
 def checked(program: str, *arguments: str) -> None:

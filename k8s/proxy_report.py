@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from k8s import model
+from k8s import key_spread, model
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,7 @@ class ServiceReport:
     suppression: int | None = None
     suppressed_since: str = ""
     new_up: bool | None = None
+    spread: key_spread.Spread | None = None  # None: each request is drawn for itself, or an agent that does not count by key
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,11 @@ Fields that a newer agent adds are ignored; a missing or mistyped field is an er
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from dataclasses import fields as dataclass_fields
 from typing import Any, TypeVar
 
-from k8s import errors, hold_document, model, proxy_report
+from k8s import errors, hold_document, key_spread, model, proxy_report
 
 Kind = TypeVar("Kind")
 _MISSING = object()
@@ -16,9 +16,10 @@ _MISSING = object()
 
 def service_as_document(report: proxy_report.ServiceReport) -> dict[str, Any]:
     return {
-        **asdict(report),
+        **asdict(replace(report, spread=None)),  # which would copy each of its numbers
         "holds": list(report.holds),
         "pushed": [hold_document.as_document(one) for one in report.pushed],
+        "spread": key_spread.as_document(report.spread) if report.spread is not None else None,
     }
 
 
@@ -58,6 +59,7 @@ def service_from(document: object) -> proxy_report.ServiceReport:
         suppression=suppression,
         suppressed_since=_field(fields, "suppressed_since", str) if "suppressed_since" in fields else "",
         new_up=new_up,
+        spread=key_spread.from_document(fields.get("spread")),
     )
     if not 0 <= (report.suppression or 0) <= 100:
         raise errors.BadReply(f"the agent reports a suppression to {report.suppression}%, which cannot be; look at its log")

@@ -169,6 +169,11 @@ class Serving:
         for name in self._memories:
             self._serve(name)
 
+    @property
+    def structure(self) -> Mapping[str, model.Exposure]:
+        """By what nginx decides, by service; weights are not part of it."""
+        return self._structure
+
     def served(self, service: str) -> Served:
         memory = self._memories[service]
         verdict = self._verdict(memory)

@@ -114,7 +114,8 @@ class Agent:
         trouble += [self._journal.trouble]
         trouble += self._supervision.trouble
         up = self._probes.up
-        reports = {name: replace(one, new_up=up.get(name)) for name, one in self.serving.reports(self.tallies.traffic).items()}
+        said, spread = self.serving.reports(self.tallies.traffic), self.tallies.spread
+        reports = {name: replace(one, new_up=up.get(name), spread=spread(name)) for name, one in said.items()}
         return proxy_report.ProxyReport(
             pod=self._chosen.pod,
             ready=not self.unready(),
@@ -237,6 +238,7 @@ class Agent:
         """The structure, at most once every `reload_spacing`, and at least that often: addresses change unannounced."""
         if await self.structure.resume():
             log.info("nginx still serves what an earlier agent brought it to; that goes on")
+        self._count_by_key()
         self._probes.follow(self._targets(self._cluster.view()))  # also while the API is away
         await self._looked.wait()
         while True:
@@ -246,12 +248,16 @@ class Agent:
                 self.serving.look(view)  # what could not be moved or written before is tried again
             wished = {name: one.wished for name, one in view.services.items() if one.wished is not None}
             await self.structure.follow(wished, refused=_refused(view))
+            self._count_by_key()
             self._probes.follow(self._targets(view))
             self._protection.follow(self._entries)
             await asyncio.sleep(self._chosen.reload_spacing)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._chosen.reload_spacing):
                     await self._looked.wait()
+
+    def _count_by_key(self) -> None:
+        self.tallies.follow(self.serving.structure, now=asyncio.get_running_loop().time())
 
     def _protect(self, view: views.ClusterView) -> None:
         """A service's first record waits for its first probe: that must not wait for the structure."""

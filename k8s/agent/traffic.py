@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from k8s import proxy_report
-from k8s.agent import evidence
+from k8s import key_spread, model, proxy_report
+from k8s.agent import evidence, spread
 
 SIDES = ("new", "old")
 OK = "ok"
@@ -99,7 +99,7 @@ class Tally:
     was answered, the last is empty, their tries are in `tries` by (side, status or one of WITHOUT_HEAD), their times in `times`.
     `not_tried`: chosen for new while nginx let nothing through to it. `retries`: tries at new after a request's first one.
     `slow`: answers of new after evidence.SLOW, and clients that left new after PATIENCE. `ok_tries`, `failed_tries`: at new.
-    `said`: what requests say for the breaker.
+    `said`: what requests say for the breaker. `by_key`: None where no key decides.
     """
 
     alike: dict[tuple[str, int, str], Alike] = field(default_factory=dict)
@@ -111,6 +111,7 @@ class Tally:
     ok_tries: int = 0
     failed_tries: int = 0
     said: evidence.Evidence = field(default_factory=evidence.Evidence)
+    by_key: spread.Counting | None = None
 
     def requests_like(self, cluster: str, code: int, end: str) -> Alike:
         return self.alike.setdefault((cluster, code, end), Alike())
@@ -171,6 +172,16 @@ class Tallies:
         self._tallies: dict[str, Tally] = {}
         self.unreadable = 0  # lines
         self.touched: set[str] = set()
+        self._spreads = spread.Spreads()
+
+    def follow(self, served: Mapping[str, model.Exposure], *, now: float) -> None:
+        """By which keys nginx decides, see `spread.Spreads.follow`; to be called now and then."""
+        self._spreads.follow(served, now=now)
+        for name, tally in self._tallies.items():
+            tally.by_key = self._spreads.get(name)
+
+    def spread(self, service: str) -> key_spread.Spread | None:
+        return self._spreads.of(service)
 
     @property
     def tallies(self) -> Mapping[str, Tally]:
@@ -215,7 +226,7 @@ class Tallies:
             return  # refused before any service was known
         tally = self._tallies.get(service)
         if tally is None:
-            tally = self._tallies[service] = Tally()
+            tally = self._tallies[service] = Tally(by_key=self._spreads.get(service))
         if " " not in header and header not in {"", "-"}:  # one try, and it was answered: nearly every line
             seconds, end = float(header), entry["upstream_status"]
             alike = tally.alike.get((cluster, status, end)) or tally.requests_like(cluster, status, end)
@@ -236,6 +247,8 @@ class Tallies:
         alike.requests += 1
         alike.bytes_in += entry["in"]
         alike.bytes_out += entry["out"]
+        if tally.by_key is not None:
+            tally.by_key.add(entry)
 
 
 def _add_tries(tally: Tally, entry: Mapping[str, Any]) -> bool:

@@ -58,6 +58,7 @@ class _Watched:
     down_since: float = 0.0
     failing_since: float | None = None
     took: float = 0.0  # seconds, the last good answer
+    unasked: str = ""  # why the agent itself could not ask last
     hurried: bool = False  # requests fail, too: short questions without a pause, until it is decided
     task: asyncio.Task[None] | None = None
 
@@ -95,7 +96,11 @@ class Probes:
             for name, one in self._watched.items()
             if (seen := self._seen.get(name)) is not None
         ]
-        return probe_trouble.sentences(faults, now=time.time())
+        unasked = sorted({one.unasked for one in self._watched.values() if one.unasked})
+        own = [
+            f"this agent cannot ask the new cluster ({why}); it goes on with what it knew: see its limits" for why in unasked[:1]
+        ]
+        return own + probe_trouble.sentences(faults, now=time.time())
 
     def _told(self, name: str, seen: Probed) -> bool:
         """One failure of who is up may be chance."""
@@ -172,7 +177,7 @@ class Probes:
     def _wait(self, name: str, one: _Watched) -> float:
         """Seconds until the next question; never quite the interval, so that services that fell together do not stay together."""
         interval = one.target.health.interval
-        if self.up.get(name) and not one.failures:
+        if self.up.get(name) and not one.failures and not one.unasked:
             return interval * _LOTS.uniform(0.8, 1.0)
         long_down = self.up.get(name) is False and not one.good and _now() - one.down_since > PATIENT_AFTER
         return min(interval, PATIENT * _LOTS.uniform(0.8, 1.0) if long_down else SOONEST)
@@ -187,6 +192,12 @@ class Probes:
         return answer.outcome == probe_answer.OK
 
     def _take(self, name: str, one: _Watched, answer: probe_answer.Answer) -> None:
+        self.asked[name][answer.outcome] += 1
+        before_this, one.unasked = one.unasked, answer.why if answer.outcome == probe_answer.UNASKED else ""
+        if one.unasked:
+            if not before_this:
+                log.warning("%s: the new cluster cannot be asked (%s); what was known of it goes on", name, one.unasked)
+            return  # what was known stays known: the new cluster has said nothing
         good = answer.outcome == probe_answer.OK
         one.failures = 0 if good else one.failures + 1
         one.good = one.good + 1 if good else 0
@@ -204,7 +215,6 @@ class Probes:
         expires = answer.certificate_expires
         if expires is None and before is not None:
             expires = before.certificate_expires
-        self.asked[name][answer.outcome] += 1
         self._seen[name] = Probed(
             _now(), good, answer.outcome, answer.seconds, expires, one.failures, answer.why, one.failing_since
         )

@@ -6,6 +6,7 @@ nothing about its front page: any answer is one, but those by which an ingress s
 
 import asyncio
 import contextlib
+import errno
 import os
 import re
 import ssl
@@ -22,8 +23,9 @@ MOST_ADDRESSES = 8  # of one host that are asked, all at once
 NO_PATH = model.Health().path
 NOBODY_BEHIND = frozenset({502, 503, 504})
 
-OK, DNS, CONNECT, TLS, TIMEOUT, HTTP = OUTCOMES = ("ok", "dns", "connect", "tls", "timeout", "http")
-_TELLING = (HTTP, TLS, TIMEOUT, CONNECT)  # of several addresses that fail: the one that came farthest is told
+OK, DNS, CONNECT, TLS, TIMEOUT, HTTP, UNASKED = OUTCOMES = ("ok", "dns", "connect", "tls", "timeout", "http", "unasked")
+_TELLING = (UNASKED, HTTP, TLS, TIMEOUT, CONNECT)  # of several addresses that fail: the one that came farthest is told
+_OUR_OWN = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})  # says nothing about the new cluster
 _EXPIRED = 10  # X509_V_ERR_CERT_HAS_EXPIRED
 _STATUS = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})[ \r\n]")
 _LONGEST_HEAD = 65536  # bytes
@@ -43,6 +45,7 @@ class Target:
 class Answer:
     """`outcome` is one of OUTCOMES, `why` half a sentence about one that is not ok, `seconds` how long it all took.
 
+    `unasked`: the agent itself lacked what asking takes (file descriptors, memory).
     `certificate_expires`: Unix seconds; None when no certificate was seen.
     """
 
@@ -121,7 +124,7 @@ class Questions:
                 outcome, why = await self._talk(target, address, seen)
         except TimeoutError:
             outcome, why = TIMEOUT, f"{address}: {seen.waits_for} within {limit:.0f} s"
-        if not seen.connected and outcome != TLS:
+        if not seen.connected and outcome not in {TLS, UNASKED}:
             self._doors.found_closed(address, outcome, why, now=asyncio.get_running_loop().time())
         if seen.expired:
             await self._look(target, address, seen, deadline=deadline)
@@ -132,6 +135,8 @@ class Questions:
         try:
             context = await self._trust.context(target.tls)
         except OSError as error:
+            if error.errno in _OUR_OWN:
+                return UNASKED, _plain(error)
             path = self._trust.file(target.tls)
             return TLS, f"the CA file {path} cannot be used ({_plain(error)}): put it there"
         outcome = CONNECT
@@ -155,7 +160,7 @@ class Questions:
             refused = outcome == TLS or "ALERT" in (error.reason or "")
             return TLS if refused else HTTP, f"{address}: {_reason(error)}"
         except OSError as error:
-            return outcome, f"{address}: {_plain(error)}"
+            return UNASKED if error.errno in _OUR_OWN else outcome, f"{address}: {_plain(error)}"
 
     async def _look(self, target: Target, address: str, seen: _Seen, *, deadline: float) -> None:
         """When the certificate that was refused as too old ended: a second handshake that asks nothing."""

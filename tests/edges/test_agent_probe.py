@@ -373,7 +373,7 @@ async def test_metrics_count_every_outcome_from_zero_and_keep_the_certificates_e
         return registry.get_sample_value(name, {"service": "api", **labels})
 
     outcomes = {one: value("ferry_agent_probes_total", outcome=one) for one in probe_answer.OUTCOMES}
-    assert outcomes == {"ok": 1, "dns": 0, "connect": 0, "tls": 0, "timeout": 2, "http": 0}
+    assert outcomes == {"ok": 1, "dns": 0, "connect": 0, "tls": 0, "timeout": 2, "http": 0, "unasked": 0}
     assert value("ferry_agent_new_cluster_up") == 0
     assert value("ferry_agent_probe_seconds") == 0.0
     assert value("ferry_agent_new_cluster_certificate_expires") == 2_000_000_000.0

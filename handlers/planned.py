@@ -69,7 +69,7 @@ def config_diff(view: views.ServiceView, before: model.Exposure | None, after: m
     start = before or view.wished.exposure
     diff = "".join(difflib.unified_diff(_text(view.wished, start), _text(view.wished, after), "in force", "planned", n=2))
     from_weight = before.weight if before else 0
-    weight = f"split/{view.name}: buckets that go to new {from_weight} → {after.weight} of {nginx.BUCKETS} (a link; no reload)\n"
+    weight = f"allow/{view.name}: buckets that go to new {from_weight} → {after.weight} of {nginx.BUCKETS} (a link; no reload)\n"
     return diff + (weight if from_weight != after.weight else "")
 
 

@@ -17,7 +17,7 @@ def _named(name: str, default: Any) -> Any:
 class AgentSettings(pydantic_settings.BaseSettings):
     """Where this agent is, what it may trust, and which nginx it looks after. Times are seconds."""
 
-    run: Path = _named("FERRY_RUN_FOLDER", Path("/run/ferry"))  # tmpfs shared with nginx: links, allow files, config, logs
+    run: Path = _named("FERRY_RUN_FOLDER", Path("/run/ferry"))  # tmpfs shared with nginx: links, config, logs
     scratch: Path = _named("FERRY_NGINX_SCRATCH", Path("/var/cache/nginx"))  # on disk, shared with nginx: bodies of requests
     state: Path = _named("FERRY_STATE_FOLDER", Path("/run/ferry/memory"))  # on disk before the agent answers
     public_keys: Path = _named("FERRY_PUBLIC_KEYS", Path("/etc/ferry/public-keys"))  # PEM files: who may sign records

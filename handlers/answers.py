@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from handlers.rules import migration, refusals
+from handlers.rules import key_outlook, migration, refusals
 from k8s import hold_document, model, suppression, views
 
 _LATCH = "latch-"
@@ -123,10 +123,14 @@ class Overview:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """A plan that nobody asked for yet. `refusal`: why it would be refused now; None: it would be accepted."""
+    """A plan that nobody asked for yet. `refusal`: why it would be refused now; None: it would be accepted.
+
+    `keys`: what its weight means for the keys that the proxies see; None: no key decides.
+    """
 
     plan: migration.Plan
     refusal: refusals.Refusal | None
+    keys: key_outlook.Outlook | key_outlook.Unseen | None = None
 
 
 @dataclass(frozen=True, slots=True)

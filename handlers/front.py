@@ -30,7 +30,7 @@ from handlers import (
     verify,
     writing,
 )
-from handlers.rules import decide, effects, migration, refusals
+from handlers.rules import decide, effects, key_outlook, migration, refusals
 from k8s import model
 
 _HEARD = 2000  # messages whose answer is kept for another delivery
@@ -164,7 +164,13 @@ class Front:
         decided = decide.decide(of, asked, now)
         if of.plan_now is None:
             return decided.refusal or queries.unknown(self._world.cluster.view(), service)
-        return answers.Preview(of.plan_now, decided.refusal)
+        return answers.Preview(of.plan_now, decided.refusal, self.keys(of.plan_now))
+
+    def keys(self, plan: migration.Plan) -> key_outlook.Outlook | key_outlook.Unseen | None:
+        """What the plan's weight means for the keys that the proxies see, by what they said last: nobody waits for them."""
+        if plan.kind is migration.Kind.RELEASE:
+            return None
+        return key_outlook.outlook(self._fleets.newest, plan.service, plan.after)
 
     async def status(self, service: str) -> answers.ServiceStatus | None:
         if service not in self.names() and self._world.cluster.view().synced:

@@ -61,6 +61,7 @@ class Verifying:
             weight=after.weight,
             gates=wished.gates if wished else model.Gates(),
             judge_share=plain,
+            keyed=after,
         )
 
     async def _fires(self, service: str) -> str:

@@ -48,7 +48,7 @@ class Clicks:
         if operation is None:
             return answer_cards.forgotten_card(by.words)
         if click.action is Action.DETAILS:
-            return await self._open(dialogs.details_view(operation, by.words), by)
+            return await self._open(dialogs.details_view(operation, by.words, self._front.keys(operation.plan)), by)
         if not (by.origin.in_home or await self._is_its_card(operation, by.origin)):
             return await self._elsewhere(operation, by)
         if click.action is Action.REJECT and operation.outcome is migration.Outcome.OPEN:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bot.slack import block_limits, buttons, card_parts, escaping, operation_cards
+from bot.slack import block_limits, buttons, card_parts, effect_words, escaping, operation_cards
 from bot.slack.words import Live, Words, code, foreign
-from handlers.rules import approvals, migration
+from handlers.rules import approvals, key_outlook, migration
 from k8s import model
 
 DETAILS = "ferry.details_view"  # callback ids
@@ -20,8 +20,13 @@ MOST_EVENTS = 25
 SECRET = frozenset({"override_hash"})  # of which only the change is shown
 
 
-def details_view(operation: migration.Operation, words: Words) -> block_limits.Block:
-    """Everything that is frozen in the plan, who approved it, and what has happened since. Nothing to decide here."""
+def details_view(
+    operation: migration.Operation, words: Words, keys: key_outlook.Outlook | key_outlook.Unseen | None = None
+) -> block_limits.Block:
+    """Everything that is frozen in the plan, who approved it, and what has happened since. Nothing to decide here.
+
+    `keys`: what its weight means for the keys that the proxies see now; None: no key decides.
+    """
     plan = operation.plan
     blocks = [
         card_parts.header(operation_cards.title(operation, words)),
@@ -29,6 +34,8 @@ def details_view(operation: migration.Operation, words: Words) -> block_limits.B
         card_parts.fields(_facts(operation, words)),
     ]
     blocks.append(operation_cards.reason(operation, words))
+    if keys is not None:
+        blocks.append(card_parts.context(effect_words.keys(keys, plan.after, words)))
     blocks += _exact(words.live("details.exposure"), exposure_changes(plan.before, plan.after))
     if plan.clears:
         blocks += _exact(words.live("details.clears"), plan.clears[:MOST_OBJECTS])

@@ -6,8 +6,8 @@ Rules are written as they are typed (`header X-Canary=yes`), so that what is sho
 from dataclasses import fields
 
 from bot.slack import escaping, strategy_text
-from bot.slack.words import Live, Words
-from handlers.rules import migration, planning
+from bot.slack.words import Live, Words, code, joined
+from handlers.rules import key_outlook, migration, planning
 from k8s import model
 
 LONG = 253  # a whole host name
@@ -63,6 +63,36 @@ def shift_command(plan: migration.Plan, reason: str) -> str:
     every = plan.after.strategy is model.Strategy.WEIGHT and not _other_strategy(plan)
     strategy = "" if every else f" strategy {_strategy(plan.after)}"  # said in full: migration.yaml may name another one
     return f"/migrate shift {plan.service} {plan.after.weight}%{strategy} {reason}"
+
+
+def keys(seen: key_outlook.Outlook | key_outlook.Unseen, after: model.Exposure, words: Words) -> Live:
+    """How many keys the proxies see, and which share of the requests a share of the keys would be; or why nobody can say."""
+    by = code(seen.key)
+    if isinstance(seen, key_outlook.Unseen):
+        match seen.why:
+            case key_outlook.Why.NO_COUNTS:
+                return words.live("keys.no_counts", by=by)
+            case key_outlook.Why.OTHER_KEY:
+                return words.live("keys.other_key", by=by)
+            case key_outlook.Why.NO_REQUESTS:
+                return words.live("keys.no_requests", by=by)
+    counted = {"by": by, "keys": _about(seen.keys), "proxies": seen.proxies}
+    between = {"share": f"{seen.share:.1%}", "low": f"{seen.low * 100:.0f}", "high": f"{seen.high * 100:.0f}"}
+    ruled = after.strategy is not model.Strategy.WEIGHT
+    parts = [
+        words.live("keys.more", **counted) if seen.more else words.live("keys.about", **counted),
+        words.live("keys.share_of_matching", weight=seen.weight, **between)
+        if ruled
+        else words.live("keys.share", weight=seen.weight, **between),
+    ]
+    if seen.key != str(model.StickyKind.CLIENT_IP) and after.strategy is not model.Strategy.USER:
+        parts.append(words.live("keys.drawn"))
+    return joined(parts, " ")
+
+
+def _about(number: int) -> int:
+    """Two digits of it: it is an estimate."""
+    return round(number, 2 - len(str(number)))
 
 
 def weight_left(operation: migration.Operation) -> int:

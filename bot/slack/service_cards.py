@@ -101,6 +101,8 @@ def preview_card(preview: answers.Preview, words: Words, *, take_back: str = "")
             words.live("field.plan", hash=code(plan.hash[:8])),
         ]),
     ]  # fmt: skip
+    if preview.keys is not None:
+        blocks.append(card_parts.context(effect_words.keys(preview.keys, plan.after, words)))
     if preview.refusal:
         why, remedy = (card_parts.readable(foreign(said, 500)) for said in (preview.refusal.why, preview.refusal.remedy))
         blocks.append(card_parts.section(words.live("preview.refused", why=why, remedy=remedy)))

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from bot.slack import card_writer
 from handlers import answers, messages, ports
-from handlers.rules import migration, refusals
+from handlers.rules import key_outlook, migration, refusals
 from k8s import model
 
 
@@ -24,6 +24,8 @@ class Reads(Protocol):
     async def operation(self, operation_id: str) -> migration.Operation | None: ...
 
     async def waiting(self, service: str) -> migration.Operation | None: ...
+
+    def keys(self, plan: migration.Plan) -> key_outlook.Outlook | key_outlook.Unseen | None: ...
 
 
 class Changes(Protocol):

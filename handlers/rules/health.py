@@ -7,6 +7,7 @@ that opens is bad news by itself: what it keeps from new is counted nowhere.
 import math
 from dataclasses import dataclass, fields
 
+from handlers.rules import key_outlook
 from k8s import model, proxy_report, suppression, views
 
 SHARE_SIGMAS = 3.29  # two-sided 99.9% of a binomial share
@@ -47,9 +48,18 @@ Verdict = Healthy | Unhealthy | TooFew | Unknown
 
 
 def verdict(
-    start: views.Fleet, now: views.Fleet, *, service: str, weight: int, gates: model.Gates, judge_share: bool = True
+    start: views.Fleet,
+    now: views.Fleet,
+    *,
+    service: str,
+    weight: int,
+    gates: model.Gates,
+    judge_share: bool = True,
+    keyed: model.Exposure | None = None,
 ) -> Verdict:
-    """`judge_share`: the weight applies to all requests, and each is drawn anew (strategy weight, not sticky)."""
+    """`judge_share`: the weight applies to all requests, and each is drawn anew (strategy weight, not sticky). `keyed`: what was
+    raised, to be judged by what its key makes due, where it has one.
+    """
     if kept := _kept_from_new(start, now, service):
         return Unhealthy(kept)
     if now.silent or not now.reports:
@@ -67,7 +77,19 @@ def verdict(
     off = abs(share - weight / 100)
     if judge_share and off > _allowed(weight / 100, total):
         return Unhealthy(f"{share:.1%} of {total} requests went to the new cluster, {weight}% was asked for")
+    by_key = key_outlook.due(start, now, service, keyed) if keyed is not None else None
+    if by_key is not None and by_key.requests >= gates.minimum_requests:
+        return _by_key(by_key, weight, _figures(seen))
     return Healthy(f"{share:.1%} of {total} requests went to the new cluster{_figures(seen)}")
+
+
+def _by_key(seen: key_outlook.Due, weight: int, figures: str) -> Verdict:
+    """No chance is in it: which requests they were is known, and where each of their buckets has to go."""
+    went, due = seen.new / seen.requests, seen.due / seen.requests
+    measured = f"{went:.1%} of {seen.requests} requests that a key decided went to the new cluster"
+    if abs(went - due) > max(SHARE_SLACK, LATE_REQUESTS / seen.requests):
+        return Unhealthy(f"{measured}, {due:.1%} had to: those of {weight}% of the keys")
+    return Healthy(f"{measured}, as those of {weight}% of the keys had to{figures}")
 
 
 def since(start: views.Fleet, now: views.Fleet, service: str) -> proxy_report.Traffic | None:

@@ -16,7 +16,7 @@ from bot.slack.words import Words
 from deploy.playground.slack import people, records
 from deploy.playground.slack.server import SlackStandIn
 from handlers import answers, errors, messages, ports
-from handlers.rules import decide, effects, migration, planning, refusals
+from handlers.rules import decide, effects, key_outlook, migration, planning, refusals
 from k8s import model, views
 from tests.rules import builders
 
@@ -128,6 +128,9 @@ class RecordingFront:
     async def preview(self, service: str, target: model.Exposure, actor: messages.Person) -> answers.Preview | refusals.Refusal:
         looked = builders.view(self.of.exposure, generation=self.of.generation, wish=self.of.wish)
         return answers.Preview(planning.plan(looked, target=target), None)
+
+    def keys(self, plan: migration.Plan) -> key_outlook.Outlook | key_outlook.Unseen | None:
+        return key_outlook.outlook(None, plan.service, plan.after)
 
     async def status(self, service: str) -> answers.ServiceStatus | None:
         if self.failing_status is not None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from handlers.rules import effects
-from k8s import cluster_watch, errors, holds, model, protocol, proxy_report, records, views, wish, wish_change
+from k8s import cluster_watch, errors, holds, key_spread, model, protocol, proxy_report, records, views, wish, wish_change
 
 
 @dataclass
@@ -79,6 +79,7 @@ class Agents:
     """Proxies that follow the protocol: they serve what `effective` says of all they have seen.
 
     `behind`: pods that see nothing new. `mute`: pods that do not answer. `traffic`: what each has counted of a service.
+    `spreads`: by which keys, alike. `before_answer`: called whenever all are asked.
     `breakers`: by pod, the percent that its breaker lets through and why. `down`: pods whose probe does not reach new.
     """
 
@@ -88,6 +89,8 @@ class Agents:
     mute: set[str] = field(default_factory=set)
     pushed: list[model.Hold] = field(default_factory=list)
     traffic: dict[str, proxy_report.Traffic] = field(default_factory=dict)
+    spreads: dict[str, key_spread.Spread] = field(default_factory=dict)
+    before_answer: Callable[[], None] | None = None
     breakers: dict[str, tuple[int, str]] = field(default_factory=dict)
     down: set[str] = field(default_factory=set)
     memory: dict[tuple[str, str], protocol.Memory] = field(default_factory=dict)
@@ -117,6 +120,8 @@ class Agents:
 
     async def fleet(self) -> views.Fleet:
         self.look()
+        if self.before_answer is not None:
+            self.before_answer()
         reports = tuple(self._report(pod) for pod in self.pods if pod not in self.mute)
         return views.Fleet(len(self.pods), reports, tuple(pod for pod in self.pods if pod in self.mute))
 
@@ -156,5 +161,6 @@ class Agents:
                 traffic=self.traffic.get(name, proxy_report.Traffic()),
                 suppression=now.suppression,
                 new_up=pod not in self.down,
+                spread=self.spreads.get(name),
             )
         return proxy_report.ProxyReport(pod, ready=True, terminating=False, config="c0", services=services)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 import prometheus_client
 from prometheus_client import core, registry
 
+from k8s import model
 from k8s.agent import traffic, traffic_metrics
 from tests.bench import rows
 
@@ -67,8 +68,10 @@ def fastest(work: Callable[[], object]) -> float:
     return min(found)
 
 
-def counting(bench: str, block: bytes, target: float) -> None:
+def counting(bench: str, block: bytes, target: float, *, sticky: str = "none") -> None:
     tallies = traffic.Tallies()
+    kept = model.Exposure(weight=0, old_host="a.example", new_host="b.example", sticky=model.sticky_from(sticky))
+    tallies.follow({"api": kept}, now=0.0)
 
     def count() -> None:
         for _ in range(LINES // BLOCK):
@@ -107,6 +110,8 @@ def main() -> None:
     counting("agent-log-plain", b"".join(line(n, "api", "new" if n % 2 else "old") for n in range(BLOCK)), 300_000)
     spread = b"".join(line(n, f"service-{n}", "new" if n % 2 else "old") for n in range(BLOCK))
     counting("agent-log-plain-400-services", spread, 300_000)
+    keyed = b"".join(line(n, "api", "new" if n % 2 else "old", slot=str(n % 100), ip=f"10.2.3.{n % 250}") for n in range(BLOCK))
+    counting("agent-log-sticky-addresses", keyed, 250_000, sticky="client_ip")
     counting("agent-log-fallbacks", b"".join(fallback(n) for n in range(BLOCK)), 60_000)
     scraping()
 

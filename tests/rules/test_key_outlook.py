@@ -126,13 +126,13 @@ def judged(now: views.Fleet, start: views.Fleet = ZERO) -> health.Verdict:
 
 @pytest.mark.parametrize("busy_at_new", [0, 180, 990])
 def test_whatever_share_the_keys_make_due_is_right(busy_at_new: int) -> None:
-    verdict = judged(fleet(spread({3: busy_at_new, 70: 1_000 - busy_at_new}), spread({70: 10})))
+    verdict = judged(fleet(spread({24: busy_at_new, 25: 1_000 - busy_at_new}), spread({25: 10})))
     assert isinstance(verdict, health.Healthy)
     assert f"{busy_at_new / 1_010:.1%} of 1010 requests that a key decided" in verdict.sentence
 
 
 def test_a_proxy_that_does_not_send_what_is_due_is_found_though_the_share_would_be_the_weight() -> None:
-    verdict = judged(fleet(spread({3: 500, 70: 500}), spread({3: 500, 70: 500}, new=0)))
+    verdict = judged(fleet(spread({24: 500, 25: 500}), spread({24: 500, 25: 500}, new=0)))
     assert isinstance(verdict, health.Unhealthy)
     assert (
         "25.0% of 2000 requests that a key decided went to the new cluster, 50.0% had to: those of 25% of the keys"
@@ -141,23 +141,23 @@ def test_a_proxy_that_does_not_send_what_is_due_is_found_though_the_share_would_
 
 
 def test_what_went_before_the_change_is_not_judged() -> None:
-    before = spread({3: 5_000, 70: 5_000}, new=0)
-    after = spread({3: 5_200, 70: 5_300}, new=200)
+    before = spread({24: 5_000, 25: 5_000}, new=0)
+    after = spread({24: 5_200, 25: 5_300}, new=200)
     assert key_outlook.due(fleet(before), fleet(after), "shop", STICKY) == (500, 200, 200)
     assert isinstance(judged(fleet(after), fleet(before)), health.Healthy)
 
 
 def test_a_proxy_that_began_anew_or_counts_by_this_key_only_since_then_counts_from_its_own_start() -> None:
-    other = spread({3: 1}, of=replace(STICKY, sticky=model.sticky_from("cookie:other")))
-    for before in (spread({3: 900, 70: 900}), other, None):
-        assert key_outlook.due(fleet(before), fleet(spread({3: 100, 70: 300})), "shop", STICKY) == (400, 100, 100)
+    other = spread({24: 1}, of=replace(STICKY, sticky=model.sticky_from("cookie:other")))
+    for before in (spread({24: 900, 25: 900}), other, None):
+        assert key_outlook.due(fleet(before), fleet(spread({24: 100, 25: 300})), "shop", STICKY) == (400, 100, 100)
 
 
 def test_where_a_proxy_does_not_count_by_the_key_nothing_is_judged_by_it() -> None:
-    assert key_outlook.due(ZERO, fleet(spread({3: 100}), None), "shop", STICKY) is None
-    assert isinstance(judged(fleet(spread({3: 500}, new=0), spread({3: 1}, of=USERS))), health.Healthy)
+    assert key_outlook.due(ZERO, fleet(spread({24: 100}), None), "shop", STICKY) is None
+    assert isinstance(judged(fleet(spread({24: 500}, new=0), spread({24: 1}, of=USERS))), health.Healthy)
 
 
 def test_a_handful_of_late_requests_is_no_wrong_share() -> None:
-    assert isinstance(judged(fleet(spread({3: 100, 70: 100}, new=91))), health.Healthy)
-    assert isinstance(judged(fleet(spread({3: 100, 70: 100}, new=80))), health.Unhealthy)
+    assert isinstance(judged(fleet(spread({24: 100, 25: 100}, new=91))), health.Healthy)
+    assert isinstance(judged(fleet(spread({24: 100, 25: 100}, new=80))), health.Unhealthy)

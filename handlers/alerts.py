@@ -59,7 +59,7 @@ class Alarms:
                 return await self._critical(alert)
             if alert.service or self._unmapped_holds_all:
                 return await self._hold_all(alert)
-            self._page(alert, "it is mapped to no service, so nothing was moved; look at it, and use `/migrate rollback`")
+            self._page(alert, "it is mapped to no service, so nothing was moved; what it says decides what to do")
             return _Fate.TOLD
         self._tell(alert)
         return _Fate.TOLD
@@ -81,7 +81,20 @@ class Alarms:
         if since is not None and alert.started < since and not alert.about_new:
             self._page(alert, f"it fires since before {alert.service} was first sent to the new cluster, so nothing was moved")
             return _Fate.TOLD
+        if await self._only_new_is_left(alert.service):
+            self._page(
+                alert,
+                f"the old cluster answers no proxy for {alert.service} and the new one is well, so nothing was moved: mend the"
+                " old cluster first. A hold would leave users with nobody; `/migrate rollback` orders one all the same",
+            )
+            return _Fate.TOLD
         return await self._act(alert, alert.service)
+
+    async def _only_new_is_left(self, service: str) -> bool:
+        """Known already, and still so when all are asked anew: without that suspicion a hold waits for nobody."""
+        return fleets.only_new_is_left(self._fleets.newest, service) and fleets.only_new_is_left(
+            await self._fleets.ask(), service
+        )
 
     async def _hold_all(self, alert: messages.Alert) -> _Fate:
         """Once for each cause; it may have been released for some services meanwhile."""

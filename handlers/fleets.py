@@ -47,6 +47,15 @@ def serves(fleet: views.Fleet | None, service: str) -> bool:
     return any(service in report.services and report.services[service].served > 0 for report in reports)
 
 
+def only_new_is_left(fleet: views.Fleet | None, service: str) -> bool:
+    """Proven, by every proxy: the old cluster answers nobody, and the new one is well. Whoever is silent proves nothing."""
+    if fleet is None or fleet.silent:
+        return False
+    live = [report for report in fleet.reports if not report.terminating]
+    known = [report.services[service] for report in live if service in report.services]
+    return bool(known) and len(known) == len(live) and all(one.old_dead and one.new_up for one in known)
+
+
 def may_serve(fleet: views.Fleet | None, service: str) -> bool:
     """Nobody has proven that no proxy does: one of them gives no answer, or nobody has asked yet."""
     return fleet is None or bool(fleet.silent) or serves(fleet, service)

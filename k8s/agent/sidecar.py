@@ -113,9 +113,11 @@ class Agent:
         trouble += [*self._protection.trouble, *self._peers.trouble, *self._probes.trouble, self._keys.trouble, self._log.trouble]
         trouble += [self._journal.trouble]
         trouble += self._supervision.trouble
-        up = self._probes.up
+        up, dead = self._probes.up, set(self._protection.old_unusable())
         said, spread = self.serving.reports(self.tallies.traffic), self.tallies.spread
-        reports = {name: replace(one, new_up=up.get(name), spread=spread(name)) for name, one in said.items()}
+        reports = {
+            name: replace(one, new_up=up.get(name), old_dead=name in dead, spread=spread(name)) for name, one in said.items()
+        }
         return proxy_report.ProxyReport(
             pod=self._chosen.pod,
             ready=not self.unready(),

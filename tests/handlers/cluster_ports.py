@@ -81,6 +81,7 @@ class Agents:
     `behind`: pods that see nothing new. `mute`: pods that do not answer. `traffic`: what each has counted of a service.
     `spreads`: by which keys, alike. `before_answer`: called whenever all are asked.
     `breakers`: by pod, the percent that its breaker lets through and why. `down`: pods whose probe does not reach new.
+    `dead_old`: pods whose requests to old do not get through.
     """
 
     cluster: ClusterPort
@@ -93,6 +94,7 @@ class Agents:
     before_answer: Callable[[], None] | None = None
     breakers: dict[str, tuple[int, str]] = field(default_factory=dict)
     down: set[str] = field(default_factory=set)
+    dead_old: set[str] = field(default_factory=set)
     memory: dict[tuple[str, str], protocol.Memory] = field(default_factory=dict)
 
     def look(self) -> None:
@@ -161,6 +163,7 @@ class Agents:
                 traffic=self.traffic.get(name, proxy_report.Traffic()),
                 suppression=now.suppression,
                 new_up=pod not in self.down,
+                old_dead=pod in self.dead_old,
                 spread=self.spreads.get(name),
             )
         return proxy_report.ProxyReport(pod, ready=True, terminating=False, config="c0", services=services)

@@ -4,6 +4,8 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from deploy.playground.kubernetes.faults import EVERYTHING
 from handlers import messages
 from handlers.rules import migration, refusals
@@ -65,6 +67,40 @@ async def test_an_alert_for_a_service_at_0_is_told_and_holds_nothing(world: Worl
     await world.until(lambda: world.chat.pages)
     assert "sends nothing to the new cluster" in world.chat.pages[0]
     assert len(world.chat.pages) == 1
+
+
+async def test_no_alert_takes_users_into_an_old_cluster_that_is_dead_while_new_is_well(world: World) -> None:
+    await world.raised(5)
+    world.agents.dead_old = {"proxy-1", "proxy-2"}
+    await world.front._alarms._fleets.ask()
+    heard = await world.front.alerts([world.alert()])
+    assert (heard.acted, heard.told, world.agents.served("shop"), world.standing()) == (0, 1, [5, 5], ())
+    await world.until(lambda: any("mend the old cluster first" in page for page in world.chat.pages))
+    world.agents.dead_old = {"proxy-1"}  # one of them reaches it again: Alertmanager repeats itself, and is obeyed
+    assert (await world.front.alerts([world.alert()])).acted == 1
+    assert world.agents.served("shop") == [0, 0]
+
+
+@pytest.mark.parametrize("sign", ["new is down", "a proxy is silent", "nobody has asked before"])
+async def test_what_is_not_proven_of_the_old_cluster_keeps_no_hold_back(world: World, sign: str) -> None:
+    await world.raised(5)
+    if sign != "nobody has asked before":
+        world.agents.dead_old = {"proxy-1", "proxy-2"}
+        world.agents.down = {"proxy-2"} if sign == "new is down" else set()
+        world.agents.mute = {"proxy-2"} if sign == "a proxy is silent" else set()
+        await world.front._alarms._fleets.ask()
+    else:
+        await world.front._alarms._fleets.ask()
+        world.agents.dead_old = {"proxy-1", "proxy-2"}
+    assert (await world.front.alerts([world.alert()])).acted == 1
+
+
+async def test_a_person_may_hold_although_the_old_cluster_is_dead(world: World) -> None:
+    await world.raised(5)
+    world.agents.dead_old = {"proxy-1", "proxy-2"}
+    await world.front._alarms._fleets.ask()
+    await world.hold()
+    assert world.agents.served("shop") == [0, 0]
 
 
 async def test_an_alert_voids_a_raise_that_waits(world: World) -> None:

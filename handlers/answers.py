@@ -7,8 +7,6 @@ from enum import StrEnum
 from handlers.rules import key_outlook, migration, refusals
 from k8s import hold_document, model, suppression, views
 
-_LATCH = "latch-"
-
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -56,7 +54,7 @@ class Maker(StrEnum):
 
 
 def maker(hold: model.Hold) -> Maker:
-    if hold.id.startswith(_LATCH):
+    if hold.id.startswith(hold_document.LATCH_PREFIX):
         return Maker.BREAKER
     return Maker.DOCUMENT if hold.id.startswith(hold_document.DOCUMENT_PREFIX) else Maker.OTHER
 

@@ -32,7 +32,6 @@ _log = structlog.get_logger("ferry.guard")
 _SWEPT = 25  # services whose stored operation is looked at in one tick
 _TOLD_AGAIN = timedelta(minutes=10)  # after a start, cards of what was decided since are shown once more
 _OURS = frozenset({"alertmanager", decision.FERRY})  # who signs holds that Ferry places by itself
-_LATCH = "latch-"
 _LONGEST_PAUSE = 30.0  # seconds between two tries of what does not succeed
 
 
@@ -222,5 +221,5 @@ class Guard:
 
 def _by_a_proxy(one: model.Hold) -> bool:
     """An agent placed it by itself: a latch, or because of a document that nobody could read."""
-    own = one.id.startswith((_LATCH, hold_document.DOCUMENT_PREFIX))
+    own = one.id.startswith((hold_document.LATCH_PREFIX, hold_document.DOCUMENT_PREFIX))
     return one.by.startswith(("agent/", "ferry-agent")) or (own and bool(one.by))

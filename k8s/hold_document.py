@@ -14,6 +14,8 @@ from k8s import errors, model
 _KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 _FIELDS = ("reason", "by", "since", "cause")
 _LONGEST_TEXT = 500
+# How the ids of holds begin that agents make themselves: because of a breaker that does not end, of a broken `migration.yaml`.
+LATCH_PREFIX = "latch-"
 DOCUMENT_PREFIX = "document-"
 
 

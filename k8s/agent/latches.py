@@ -3,9 +3,10 @@
 import hashlib
 from typing import NamedTuple
 
+from k8s import hold_document
 from k8s.agent import breaker
 
-PREFIX = "latch-"  # how the ids of these holds begin
+PREFIX = hold_document.LATCH_PREFIX
 
 
 class Cause(NamedTuple):

@@ -246,7 +246,9 @@ def exposure_from(document: Mapping[str, Any]) -> Exposure:
 
 @dataclass(frozen=True, slots=True)
 class Breaker:
-    """After `failures` consecutive failures new is suppressed for `pause` seconds, then one request probes."""
+    """After `failures` consecutive failures nothing reaches new for `pause` seconds and until a probe is answered well; then a
+    hundredth of the requests does, then a tenth, and after that everything approved, unless one fails.
+    """
 
     failures: int = 5
     pause: float = 10.0

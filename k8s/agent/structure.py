@@ -7,7 +7,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from k8s import model, nginx
-from k8s.agent import bisecting, last_good, long_lived, nginx_process, overrides, refusals, resolving, serving, trust_files
+from k8s.agent import (
+    bisecting,
+    last_good,
+    long_lived,
+    nginx_process,
+    overrides,
+    refusals,
+    rendering,
+    resolving,
+    serving,
+    trust_files,
+)
 from k8s.agent import sites as planning
 
 NO_SERVICE = ""  # what a refused configuration is counted under when no service is in it
@@ -45,6 +56,7 @@ class Structure:
         resolver.remember(self._found.addresses)
         self._applied = _applied_before(self._found, resolver.known, trust.copy_of)
         self._refusals = refusals.Refusals()
+        self._rendering = rendering.Rendering()
         self._left = ""  # the last generation nginx was brought to
         self._renew = False
         self._planned: tuple[str, ...] = ()
@@ -167,7 +179,7 @@ class Structure:
         known = self._resolver.known
         sites = self._refusals.stand_in(wanted, known)
         try:
-            if self._is_served(sites) or not await self._complaint(sites):
+            if await self._is_served(sites) or not await self._complaint(sites):
                 return sites
             changed = [name for name, site in sites.items() if self._applied.get(name) != site]
             instead = {name: refusals.instead_of(site, self._applied.get(name), known) for name, site in sites.items()}
@@ -183,23 +195,23 @@ class Structure:
         self._refusals.found(verdict, sites)
         return verdict.sites
 
-    def _is_served(self, sites: Mapping[str, nginx.Site]) -> bool:
+    async def _is_served(self, sites: Mapping[str, nginx.Site]) -> bool:
         """Whether nginx was brought to just this: it has read it, and what it names (a CA file) may be gone since then."""
         try:
-            return nginx.render(self._config, list(sites.values())).generation == self._left
+            return (await self._rendering.text_of(self._config, sites)).generation == self._left
         except model.ModelError:
             return False
 
     async def _complaint(self, sites: Mapping[str, nginx.Site]) -> str:
         """Why these sites cannot be one configuration; empty when nginx accepts them. Raises OSError."""
         try:
-            rendered = nginx.render(self._config, list(sites.values()))
+            rendered = await self._rendering.text_of(self._config, sites)
         except model.ModelError as error:
             return str(error)
         return await self._process.complaint(rendered.text)
 
     async def _apply(self, sites: Mapping[str, nginx.Site]) -> bool:
-        rendered = nginx.render(self._config, list(sites.values()))
+        rendered = await self._rendering.text_of(self._config, sites)
         repaired = ""
         if rendered.generation == self.generation:
             served, intact = await self._process.served(), self._process.has(rendered.text)

@@ -177,6 +177,27 @@ async def test_the_view_has_wish_verified_record_operation_and_holds(api: client
         assert "no trusted key" in view.services["api"].record_trouble
 
 
+async def test_a_document_is_parsed_when_its_text_changes_and_not_when_only_its_map_does(api: client.ClusterClient) -> None:
+    parsed = []
+
+    def counted(text: str) -> wish_following.Reading:
+        parsed.append(text)
+        return parse(text)
+
+    async with cluster_watch.ClusterWatch(api, NAMESPACE, signing.Verifier([]), counted, limits=QUICK) as seen:
+        await put(api, "migration-config", {"migration.yaml": "api 1"})
+        first = await until(seen, lambda view: view.synced and "api" in view.services)
+        await put(api, "migration-config", {"migration.yaml": "api 1", "notes": "for people"})
+        await until(seen, lambda view: view.document_version != first.document_version)
+        assert (parsed, seen.view().services["api"].wish) == (["api 1"], 1)
+        await put(api, "migration-config", {"migration.yaml": "nonsense here too"})
+        await until(seen, lambda view: view.trouble)
+        await put(api, "migration-config", {"migration.yaml": "api 2"})
+        await until(seen, lambda view: not view.trouble and view.services["api"].wish == 2)
+        await put(api, "migration-config", {"migration.yaml": "api 1"})
+        await until(seen, lambda view: view.services["api"].wish == 1)
+
+
 async def test_a_record_that_was_put_back_by_hand_is_no_baseline(api: client.ClusterClient) -> None:
     signer = signing.Signer.generate()
     book = records.RecordBook(api, NAMESPACE, signer)

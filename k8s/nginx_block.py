@@ -21,7 +21,10 @@ class OldBackend:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Times in milliseconds. `tries`: at new, for a method that may be repeated; `falls_back`: old is asked after them."""
+    """Times in milliseconds. `tries`: at new, for a method that may be repeated; `falls_back`: old is asked after them.
+    `new_servers`: addresses in turns, so that the next try is at another one. `new_spares`: the same once more, never left out;
+    nginx leaves out a dead address while another one lives, and never new as a whole. None where there is one address only.
+    """
 
     index: str
     name: str
@@ -34,6 +37,7 @@ class Block:
     allow_link: str
     old_backends: tuple[OldBackend, ...]
     new_servers: tuple[str, ...]
+    new_spares: tuple[str, ...]
     finished: bool
     tries: int
     falls_back: bool
@@ -51,6 +55,11 @@ class Block:
         return len(self.old_backends) > 1
 
     @property
+    def new_zone(self) -> int:
+        """Kilobytes that nginx's workers share about the servers of new: about 60 fit into 64, and DNS may name many."""
+        return 64 * (1 + (len(self.new_servers) + len(self.new_spares)) // 32)
+
+    @property
     def old_known(self) -> bool:
         return any(old.addresses for old in self.old_backends)
 
@@ -62,6 +71,7 @@ def block(config: ProxyConfig, index: str, site: Site, *, allow_link: str, cooki
     tries = max(1, retries)
     timeout = nginx_values.milliseconds(service.timeout, "timeout")
     old_backends = () if site.finished else _old_backends(index, site)
+    addresses = tuple(sorted({nginx_values.address(one, "new_addresses") for one in site.new_addresses}))
     return Block(
         index=index,
         name=service.name,
@@ -73,7 +83,8 @@ def block(config: ProxyConfig, index: str, site: Site, *, allow_link: str, cooki
         trusted_proxies=nginx_values.networks(exposure.trusted_proxies),
         allow_link=allow_link,
         old_backends=old_backends,
-        new_servers=_new_servers(site.new_addresses, tries),
+        new_servers=addresses * max(2, _copies(addresses, tries)),
+        new_spares=addresses * _copies(addresses, tries) if len(addresses) > 1 else (),
         finished=site.finished,
         tries=tries,
         falls_back=retries > 0 and any(old.addresses for old in old_backends),
@@ -103,11 +114,11 @@ def _cookie_domains(exposure: model.Exposure) -> list[str]:
     return [exposure.new_host, *(parent for parent in parents if not f".{exposure.old_host}".endswith(f".{parent}"))]
 
 
-def _new_servers(addresses: Sequence[str], tries: int) -> tuple[str, ...]:
-    """Every address so often that there are as many servers as tries, and at least two of each."""
-    distinct = sorted({nginx_values.address(one, "new_addresses") for one in addresses})
-    copies = max(2, -(-tries // len(distinct))) if distinct else 0
-    return tuple(one for one in distinct for _ in range(copies))
+def _copies(addresses: tuple[str, ...], tries: int) -> int:
+    """How often each address must be there for as many servers as tries: with fewer, nginx says 502 where a cluster's last answer
+    belongs.
+    """
+    return -(-tries // max(1, len(addresses)))
 
 
 def _old_backends(index: str, site: Site) -> tuple[OldBackend, ...]:

@@ -48,6 +48,24 @@ def test_one_service_gives_exactly_this_gate(tmp_path: Path) -> None:
     assert ("proxy_ssl_verify", ["on"], [], "") in http
 
 
+def test_of_several_addresses_each_is_tried_in_turns_and_all_are_there_once_more_for_when_none_is_left(tmp_path: Path) -> None:
+    two = replace(site(), new_addresses=("10.0.0.3:443", "10.0.0.2:443", "10.0.0.3:443"))
+    http = next(part[2] for part in nginx_tree.tree(tmp_path, nginx.render(CONFIG, [two]).text) if part[0] == "http")
+    upstream = next(part[2] for part in http if part[:2] == ("upstream", ["new_cluster_backend_s0"]))
+    each = [["10.0.0.2:443"], ["10.0.0.3:443"]]
+    assert [part[1] for part in upstream if part[0] == "server"] == [
+        *([*one, "max_fails=5", "fail_timeout=10s", "max_conns=100"] for one in each * 2),
+        *([*one, "max_fails=0", "max_conns=100", "backup"] for one in each * 2),
+    ]
+    assert complaint(tmp_path, [two]) == ""
+
+
+@pytest.mark.parametrize("number", [10, 21, 22, 60, 200])
+def test_nginx_has_room_for_as_many_addresses_as_dns_may_name(tmp_path: Path, number: int) -> None:
+    addresses = tuple(f"10.0.0.{last}:443" for last in range(number))
+    assert complaint(tmp_path, [replace(site(), new_addresses=addresses)]) == ""
+
+
 @pytest.mark.parametrize("strategy", model.Strategy)
 @pytest.mark.parametrize("override", [False, True])
 def test_what_is_looked_for_is_the_bucket_itself_unless_a_rule_or_an_override_may_say_otherwise(

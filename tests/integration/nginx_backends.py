@@ -172,16 +172,17 @@ class Misbehaving:
     asked: list[bytes] = field(default_factory=list)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     awaited: int = 1
+    host: str = "127.0.0.1"
     port: int = 0
     server: asyncio.Server | None = None
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     @property
     def address(self) -> str:
-        return f"127.0.0.1:{self.port}"
+        return f"{self.host}:{self.port}"
 
     async def start(self, context: ssl.SSLContext | None = None) -> None:
-        self.server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=context)
+        self.server = await asyncio.start_server(self._serve, self.host, 0, ssl=context)
         self.port = self.server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:

@@ -77,7 +77,8 @@ class Breaker:
     lasts at least; `quiet`: that a step of HALF_OPEN lasts where there are no requests: longer than any request has hung.
     By nginx's clock: `judged`, requests that began before it have had their effect; `stepped`, the begin of the step.
     `good_probes`: as seen at that. `openings`: when it opened from CLOSED for what is worth a hold, of the last `WITHIN`
-    seconds; `opened`: how often ever. `down_since`: the probe says down without a break since then, and it is not CLOSED.
+    seconds, `opened_for`: why the last of them; `opened`: how often ever. `down_since`: the probe says down without a break since
+    then, and it is not CLOSED.
     """
 
     phase: Phase = Phase.CLOSED
@@ -90,6 +91,7 @@ class Breaker:
     stepped: float = 0.0
     good_probes: int = 0
     openings: tuple[float, ...] = ()
+    opened_for: str = ""
     opened: int = 0
     down_since: float | None = None
 
@@ -164,6 +166,7 @@ def _closed(breaker: Breaker, seen: Seen, rule: model.Breaker, now: float) -> Br
     recent = tuple(opening for opening in breaker.openings if now - opening <= WITHIN)
     if worth_a_hold:
         recent = (*recent, now)[-MOST_OPENINGS:]
+        breaker = replace(breaker, opened_for=why)
     opened = replace(breaker, phase=Phase.OPEN, reason=why, openings=recent, opened=breaker.opened + 1)
     return replace(opened, since=now, pause=rule.pause, quiet=max(rule.pause, hung + 1))
 

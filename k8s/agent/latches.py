@@ -18,10 +18,15 @@ class Cause(NamedTuple):
 
 
 def due(one: breaker.Breaker, now: float, *, latch_after: float, why_down: str) -> Cause | None:
-    """Why it should be a hold by now. `latch_after`: seconds of a new cluster that is down; `why_down`: what its probe says."""
+    """Why it should be a hold by now. `latch_after`: seconds of a new cluster that is down; `why_down`: what its probe says.
+
+    None while it is closed: whatever was before, the new cluster serves its users well.
+    """
+    if one.phase is breaker.Phase.CLOSED:
+        return None
     if one.too_often(now):
         minutes = round(breaker.WITHIN / 60)
-        reason = f"the breaker opened {breaker.MOST_OPENINGS} times within {minutes} minutes; last {one.reason}"
+        reason = f"the breaker opened {breaker.MOST_OPENINGS} times within {minutes} minutes; the last time: {one.opened_for}"
         return Cause("openings", one.openings[0], reason)
     if one.down_since is not None and now - one.down_since >= latch_after:
         return Cause("down", one.down_since, f"the new cluster has been down for {latch_after:g} s: {why_down or one.reason}")

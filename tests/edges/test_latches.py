@@ -130,4 +130,44 @@ def flap(proxy: Proxy, openings: int) -> None:
 def test_ten_openings_in_ten_minutes_become_a_hold(proxy: Proxy) -> None:
     flap(proxy, 10)
     assert len(latches(proxy)) == 1
-    assert "10 times within 10 minutes" in proxy.serving.orders["api"][0].reason
+    assert proxy.serving.orders["api"][0].reason == (
+        "the breaker opened 10 times within 10 minutes; the last time: 5 tries at the new cluster failed in a row"
+    )
+
+
+def comes_back(proxy: Proxy) -> None:
+    """From open to closed, by requests that are answered well."""
+    proxy.time_passes(60)
+    proxy.probed(True)
+    for link in (10, 40):
+        proxy.tried(3, 200)
+        assert proxy.time_passes(0.5) == link
+
+
+def turned_away_at_a_peer(proxy: Proxy, *, seen_up: float | None = None) -> None:
+    proxy.peers.others = 1
+    seen = {} if seen_up is None else {"api": seen_up}
+    away = frozenset() if seen else frozenset({"api"})
+    proxy.peers.heard = {"10.0.0.2": peers.Told("other", {}, seen_up=seen, turned_away=away, heard=proxy.now)}
+
+
+def test_a_breaker_that_has_closed_again_becomes_no_hold_for_what_was_before_and_troubles_nobody(proxy: Proxy) -> None:
+    proxy.peers.others = 1
+    flap(proxy, 10)
+    assert ["no other proxy says so" in sentence for sentence in proxy.protection.trouble] == [True]
+    comes_back(proxy)
+    assert proxy.protection.trouble == []
+    turned_away_at_a_peer(proxy)
+    assert (proxy.probed(True), proxy.phase, latches(proxy)) == (40, breaker.Phase.CLOSED, [])
+    assert proxy.protection.breakers["api"].too_often(proxy.now), "they are remembered, for the next one"
+
+
+def test_what_a_half_opening_ended_for_is_not_called_the_reason_of_the_last_opening(proxy: Proxy) -> None:
+    proxy.peers.others = 1
+    flap(proxy, 10)
+    proxy.time_passes(10)
+    assert proxy.probed(True) == 1
+    assert (proxy.tried(1, 503), "while it was half open" in proxy.report.because) == (0, True)
+    turned_away_at_a_peer(proxy)
+    proxy.time_passes(0.5)
+    assert proxy.serving.orders["api"][0].reason.endswith("the last time: 5 tries at the new cluster failed in a row")

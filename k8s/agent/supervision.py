@@ -1,5 +1,6 @@
 """What this agent looks after besides following the cluster: nginx's processes and its generation, a document that stays broken,
-and connections that outlive a hold. One loop, a look every half second; nothing here waits for the network.
+and connections that outlive a hold. A look every half second, which waits for nobody but nginx: over loopback, and at most a
+second, for what it serves. The document is judged beside that, too, by every view as it comes.
 """
 
 import asyncio
@@ -9,8 +10,8 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Callable
 
-from k8s import model, views
-from k8s.agent import document_fault, long_lived, nginx_process, nginx_watch, processes, serving, structure
+from k8s import views
+from k8s.agent import document_fault, long_lived, nginx_process, nginx_watch, own_hold, processes, serving, structure
 
 log = logging.getLogger("ferry.agent.supervision")
 
@@ -44,14 +45,9 @@ class Supervision:
         self._asked = self._counted = 0.0
 
     @property
-    def document_trouble(self) -> bool:
-        """Whether `migration.yaml` is missing or cannot be read, as far as is known."""
-        return self._fault.troubled
-
-    @property
     def trouble(self) -> list[str]:
         """Sentences."""
-        return [one for one in (self._watch.trouble, self._fault.sentence(self._standing())) if one]
+        return [one for one in (self._watch.trouble, self._fault.sentence(self._serving)) if one]
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as both:
@@ -89,20 +85,11 @@ class Supervision:
         if differs:
             self._look_again()
 
-    def _standing(self) -> set[str]:
-        """Ids of every hold that stands, for any service or for all."""
-        held = {one for memory in self._serving.memories.values() for one in memory.held}
-        return held | {one.id for one in self._serving.holds_for_all}
-
     def _judge_document(self, view: views.ClusterView, now: float) -> None:
-        troubled = bool(view.document_trouble)  # a thousand services are not gone through twice a second for nothing
-        recorded = troubled and any(one.record is not None for one in self._serving.memories.values())
         since = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        standing = self._standing() if troubled else ()
-        order = self._fault.look(view, now, since=since, recorded=recorded, standing=standing)
+        order = self._fault.look(view, now, since=since, served=self._serving)
         if order is not None:
-            log.error("%s: every service is held at the old cluster (%s)", order.reason, order.id)
-            place(self._serving, order)
+            own_hold.place(self._serving, order)
 
     def _end_connections(self, now: float) -> None:
         if now - self._counted < long_lived.LOOK_EVERY:
@@ -118,11 +105,3 @@ class Supervision:
             self._outliving.ended(found)
             self._structure.renew()
             self._look_again()
-
-
-def place(served: serving.Serving, order: model.Hold) -> None:
-    """A hold that this agent makes itself. What could not be written is said by `served.trouble` and tried again there."""
-    try:
-        served.hold(order)
-    except OSError as error:
-        log.error("the hold %s is in force, and %s", order.id, error)  # noqa: TRY400 a sentence, not a traceback

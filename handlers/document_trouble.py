@@ -58,15 +58,20 @@ class DocumentTrouble:
         back = f"If nobody corrects it in {self._limits.put_back:g} s, Ferry puts it back as it was last whole."
         if view.document.controller:
             back = f"{view.document.controller} keeps it: correct it where that takes it from."
+        severe = f"{self._limits.severe:g} s"
         match view.document_state:
             case views.DocumentState.ENTRIES:
                 if not any(one.refused for one in view.services.values()):
                     return "No service is concerned. Correct it all the same."
-                return f"No other service is concerned; what is lower in it is obeyed. {back}"
+                held = f"A service whose entry nobody has corrected after {severe} is held at 100% old."
+                return f"No other service is concerned; what is lower in it is obeyed. {back} {held}"
             case views.DocumentState.MISSING:
                 return f"Everything but finished services goes to 100% old. Nothing is raised before it is there again. {back}"
             case _:
-                return f"What it said last counts, and what is lower in it. Nothing is raised before it is corrected. {back}"
+                held = f"After {severe} without a correction everything but finished services is held at 100% old."
+                return (
+                    f"What it said last counts, and what is lower in it. Nothing is raised before it is corrected. {back} {held}"
+                )
 
     def _whole(self, before: str, key: str) -> messages.Alert:
         """A card that calls nobody is what ends an alert."""

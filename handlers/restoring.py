@@ -24,7 +24,9 @@ _log = structlog.get_logger("ferry.document")
 
 @dataclass(frozen=True, slots=True)
 class _Trouble:
-    """Of a service, or of `all`: since when (monotonic seconds), and the version of the document that brought it."""
+    """Of a service, or of `all`: since when (monotonic seconds), and the version of the document that brought it; empty: it is
+    missing.
+    """
 
     since: float
     version: str
@@ -54,8 +56,10 @@ class Restoring:
         names = [model.ALL_SERVICES]
         if view.document_state is State.ENTRIES:
             names = [name for name, one in view.services.items() if one.refused]
-        fresh = _Trouble(now, view.document.version or f"{self._last.version} gone")
-        self._troubles = {name: self._troubles.get(name, fresh) for name in names}
+        fresh = _Trouble(now, view.document.version)
+        # Missing is no beginning of unreadable: agents do not count it either, and make the hold of this very version.
+        known = {name: one for name, one in self._troubles.items() if bool(one.version) == bool(fresh.version)}
+        self._troubles = {name: known.get(name, fresh) for name in names}
         for name, trouble in self._troubles.items():
             if now - trouble.since >= self._limits.severe or self._soon_again(name, view.document):
                 self._hold(name, trouble, view)

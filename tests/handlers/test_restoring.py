@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
+from unittest import mock
 
 import pytest
 
-from handlers import adopting
+from handlers import adopting, hold, restoring, tasks
 from handlers.rules import effects
 from k8s import client, errors, hold_document, model, protocol, proxy_report, views, wish
 from tests.handlers.world import LIMITS, NAMESPACE, World, document
@@ -129,6 +130,23 @@ async def test_what_a_controller_keeps_is_not_put_back_but_held_when_nobody_corr
     assert world.standing() == (f"hold.all.{hold_document.document_hold_id(version)}",)
     assert await text(world) == "services: [\n"
     await world.until(lambda: world.weight() == 0)
+
+
+async def test_of_a_missing_document_nothing_is_held_and_what_stands_unreadable_in_its_place_is_held_by_its_own_version(
+    world: World,
+) -> None:
+    lane = mock.create_autospec(hold.HoldLane, instance=True)
+    work = tasks.Tasks()
+    judged = restoring.Restoring(world.outside, replace(world.limits, severe=0.0), lane=lane, work=work)
+    exposure = model.Exposure(5, "shop.old.example", "shop.new.example")
+    shop = views.ServiceView("shop", record=protocol.Record("uid", "shop", 1, exposure, "op"))
+    view = views.ClusterView({"shop": shop}, synced=True, document_trouble="it is lost", document_state=STATES.MISSING)
+    judged.look(view)
+    assert lane.place.mock_calls == []
+    judged.look(replace(view, document_state=STATES.UNREADABLE, document=views.Document("services: [", version="9")))
+    await work.stop()
+    (order,) = [call.args[0] for call in lane.place.mock_calls]
+    assert order.key == f"hold.all.{hold_document.document_hold_id('9')}"
 
 
 async def test_what_is_broken_again_soon_after_it_was_put_back_is_severe(world: World) -> None:

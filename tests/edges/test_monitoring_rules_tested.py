@@ -16,7 +16,8 @@ MONITORING = ROOT / "deploy" / "monitoring"
 GROUPS = yaml.safe_load((MONITORING / "rules.yaml").read_text())["groups"]
 EVERY = [rule for group in GROUPS for rule in group["rules"]]
 ALERTS = [(rule["alert"], rule["labels"].get("window", "")) for rule in EVERY if "alert" in rule]
-TESTS = [test for path in MONITORING.glob("rules_test/*.yaml") for test in yaml.safe_load(path.read_text())["tests"]]
+FILES = {path.name: yaml.safe_load(path.read_text()) for path in sorted(MONITORING.glob("rules_test/*.yaml"))}
+TESTS = [test for file in FILES.values() for test in file["tests"]]
 SUFFIX = re.compile(r"_(total|sum|count|bucket)$")
 
 Look = tuple[float, bool]
@@ -84,11 +85,22 @@ def told_by_agents() -> set[str]:
     return found
 
 
-def test_the_rules_ask_only_for_metrics_that_agents_tell_and_for_what_was_recorded_before() -> None:
-    agents, recorded = told_by_agents(), {rule["record"] for rule in EVERY if "record" in rule}
+def test_the_rules_ask_only_for_metrics_that_agents_tell() -> None:
+    agents = told_by_agents()
     asked = {name for rule in EVERY for name in re.findall(r"\bferry_\w+", rule["expr"])}
     assert {name for name in asked if SUFFIX.sub("", name) not in agents} == set()
-    assert {name for rule in EVERY for name in re.findall(r"\bferry:[\w:]+", rule["expr"])} <= recorded
+
+
+def test_a_rule_asks_only_for_what_was_recorded_above_it() -> None:
+    recorded: set[str] = set()
+    for rule in EVERY:
+        assert set(re.findall(r"\bferry:[\w:]+", rule["expr"])) <= recorded
+        recorded |= {rule["record"]} if "record" in rule else set()
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_groups_are_asked_in_the_order_of_their_file_and_not_by_chance(name: str) -> None:
+    assert FILES[name]["group_eval_order"] == [group["name"] for group in GROUPS]
 
 
 def test_the_rules_speak_of_clusters_and_outcomes_as_agents_do() -> None:

@@ -7,6 +7,7 @@ from k8s import hold_document
 from k8s.agent import breaker
 
 PREFIX = hold_document.LATCH_PREFIX
+OPENINGS, DOWN = "openings", "down"
 
 
 class Cause(NamedTuple):
@@ -15,6 +16,11 @@ class Cause(NamedTuple):
     kind: str
     since: float
     reason: str
+
+    @property
+    def deniable(self) -> bool:
+        """A probe that is answered elsewhere says that it is this proxy's line. Of requests that failed it says nothing."""
+        return self.kind == DOWN
 
 
 def due(one: breaker.Breaker, now: float, *, latch_after: float, why_down: str) -> Cause | None:
@@ -27,9 +33,9 @@ def due(one: breaker.Breaker, now: float, *, latch_after: float, why_down: str) 
     if one.too_often(now):
         minutes = round(breaker.WITHIN / 60)
         reason = f"the breaker opened {breaker.MOST_OPENINGS} times within {minutes} minutes; the last time: {one.opened_for}"
-        return Cause("openings", one.openings[0], reason)
+        return Cause(OPENINGS, one.openings[0], reason)
     if one.down_since is not None and now - one.down_since >= latch_after:
-        return Cause("down", one.down_since, f"the new cluster has been down for {latch_after:g} s: {why_down or one.reason}")
+        return Cause(DOWN, one.down_since, f"the new cluster has been down for {latch_after:g} s: {why_down or one.reason}")
     return None
 
 

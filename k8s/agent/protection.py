@@ -265,10 +265,10 @@ class Protection:
         others = self._neighbours.opinion(name, since=cause.since, now=now)
         if others.alone or others.confirmed_by:
             self._latch(name, cause)
-        elif others.denied_by:  # one proxy's bad line must not take everybody back
+        elif others.denied_by and cause.deniable:  # one proxy's bad line must not take everybody back
             self._unconfirmed[name] = (
-                f"the new cluster does not answer this proxy, while {others.denied_by} sees it: only this proxy keeps users at"
-                " the old one; look at this pod's node and network, or delete the pod"
+                f"{cause.reason}; {others.denied_by} sees it well: only this proxy keeps users at the old one, and nobody is"
+                " held; look at this pod's node and network, or delete the pod"
             )
         else:
             self._unconfirmed[name] = (

@@ -68,7 +68,9 @@ def test_a_peer_whose_probe_is_answered_meanwhile_keeps_this_proxys_bad_line_its
     told = peers.Told("other", {}, seen_up={"api": 5.0}, heard=proxy.now + 60)
     proxy.peers.heard = {"10.0.0.2": told}
     assert (proxy.time_passes(60), latches(proxy)) == (0, [])
-    assert ["other sees it" in sentence for sentence in proxy.protection.trouble] == [True]
+    assert ["down for 60 s: it is refused; other sees it well: only" in sentence for sentence in proxy.protection.trouble] == [
+        True
+    ]
     proxy.peers.heard = {"10.0.0.2": replace(told, seen_up={"api": 61.0})}
     assert (proxy.time_passes(1), latches(proxy)) == (0, []), "what it saw before the outage says nothing about it"
     assert ["no other proxy says so" in sentence for sentence in proxy.protection.trouble] == [True]
@@ -144,11 +146,9 @@ def comes_back(proxy: Proxy) -> None:
         assert proxy.time_passes(0.5) == link
 
 
-def turned_away_at_a_peer(proxy: Proxy, *, seen_up: float | None = None) -> None:
+def turned_away_at_a_peer(proxy: Proxy) -> None:
     proxy.peers.others = 1
-    seen = {} if seen_up is None else {"api": seen_up}
-    away = frozenset() if seen else frozenset({"api"})
-    proxy.peers.heard = {"10.0.0.2": peers.Told("other", {}, seen_up=seen, turned_away=away, heard=proxy.now)}
+    proxy.peers.heard = {"10.0.0.2": peers.Told("other", {}, turned_away=frozenset({"api"}), heard=proxy.now)}
 
 
 def test_a_breaker_that_has_closed_again_becomes_no_hold_for_what_was_before_and_troubles_nobody(proxy: Proxy) -> None:
@@ -171,3 +171,14 @@ def test_what_a_half_opening_ended_for_is_not_called_the_reason_of_the_last_open
     turned_away_at_a_peer(proxy)
     proxy.time_passes(0.5)
     assert proxy.serving.orders["api"][0].reason.endswith("the last time: 5 tries at the new cluster failed in a row")
+
+
+def test_a_peers_good_probe_denies_no_requests_that_failed_here(proxy: Proxy) -> None:
+    proxy.peers.others = 1
+    flap(proxy, 10)
+    proxy.peers.heard = {"10.0.0.2": peers.Told("other", {}, seen_up={"api": 1.0}, heard=proxy.now)}
+    proxy.time_passes(0.5)
+    [sentence] = proxy.protection.trouble
+    assert "api: the breaker opened 10 times within 10 minutes; " in sentence
+    assert "look at the new cluster" in sentence
+    assert ("delete the pod" in sentence, latches(proxy)) == (False, [])

@@ -13,7 +13,8 @@ async def test_a_broken_document_calls_people_once_and_its_mending_is_told(world
         await world.until(lambda: len(world.chat.pages) == times)  # noqa: B023  looked at in this very round
         assert "migration.yaml is refused" in world.chat.pages[-1]
         assert "Nothing is raised before it is corrected" in world.chat.pages[-1]
-        assert f"After {world.limits.severe:g} s without a correction everything but finished services is held" in world.chat.pages[-1]
+        held = f"After {world.limits.severe:g} s without a correction everything but finished services is held"
+        assert held in world.chat.pages[-1]
         await world.put_document(document(shop=times))
         await world.until(lambda: len(world.chat.alerts) == times)  # noqa: B023  the same
         assert (world.chat.alerts[-1].firing, "can be followed again" in world.chat.alerts[-1].summary) == (False, True)

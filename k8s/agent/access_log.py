@@ -17,6 +17,7 @@ from pathlib import Path
 CHUNK = 128 * 1024  # about two milliseconds of counting: a pushed hold must not wait for longer
 LARGEST_ERRORS = 4 * 1024 * 1024
 EVERY = 0.1  # seconds; nginx itself writes every 0.2
+UNTOLD = 5.0  # seconds until nginx is looked for again, where there was none to be told of another file
 QUIET = 5.0  # seconds without a new line, where the system cannot say who has a file open
 
 
@@ -78,6 +79,7 @@ class AccessLog:
         self._number = max((int(path.suffix[1:]) for path in self._left), default=0)
         self._draining: list[_Reading] = []
         self._current: _Reading | None = None
+        self._nobody_told = -UNTOLD  # monotonic: when there was no nginx last
         self.trouble = ""
         with contextlib.suppress(FileNotFoundError):
             self._current = _Reading(self._path, from_end=True)
@@ -107,9 +109,10 @@ class AccessLog:
                 self._count(lines)
             found |= not reading.read_whole()
         self._draining = [reading for reading in self._draining if not self._finished(reading)]
-        if self._current is not None and self._current.size >= self._largest:
-            self._rotate(self._current)
-        self._rotate_errors()
+        if time.monotonic() - self._nobody_told >= UNTOLD:
+            if self._current is not None and self._current.size >= self._largest:
+                self._rotate(self._current)
+            self._rotate_errors()
         return found
 
     def _follow_path(self) -> None:
@@ -138,7 +141,7 @@ class AccessLog:
     def _rotate(self, current: _Reading) -> None:
         aside = self._run / f"access.log.{self._number + 1}"
         self._path.rename(aside)
-        if not self._reopen():
+        if not self._told():
             aside.rename(self._path)
             return
         self._number += 1
@@ -148,9 +151,15 @@ class AccessLog:
 
     def _rotate_errors(self) -> None:
         """nginx's other log is counted by nobody: one older file stays, whoever still writes to it."""
-        errors, aside = self._run / "error.log", self._run / "error.log.1"
+        errors, aside = self._run / "error.log", self._run / "error.log.aside"
         with contextlib.suppress(FileNotFoundError):
             if errors.stat().st_size >= LARGEST_ERRORS:
                 errors.replace(aside)
-                if not self._reopen():
-                    aside.replace(errors)
+                aside.replace(self._run / "error.log.1" if self._told() else errors)
+
+    def _told(self) -> bool:
+        """Whether nginx was told to open its logs anew."""
+        told = self._reopen()
+        if not told:
+            self._nobody_told = time.monotonic()
+        return told

@@ -10,6 +10,7 @@ import os
 import re
 import signal
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +51,7 @@ class NginxProcess:
         self._binary = binary
         self._run = run
         self._config = run / "nginx.conf"
+        self._errors = (run / "error.log.1", run / "error.log")  # what was put aside was said first
         self._status_url = status_url
 
     async def complaint(self, text: str) -> str:
@@ -128,7 +130,7 @@ class NginxProcess:
         except (aiohttp.ClientError, TimeoutError):
             return ""
 
-    async def _wait_for(self, generation: str, *, limit: float, said: int) -> tuple[str, str]:
+    async def _wait_for(self, generation: str, *, limit: float, said: Mapping[int, int]) -> tuple[str, str]:
         """What nginx serves then, and why it is not this generation, if nginx has said so."""
         reasons, end = list[str](), time.monotonic() + limit
         while True:  # nginx announces nothing: asking is the only way
@@ -140,24 +142,30 @@ class NginxProcess:
             more, said = self._reasons(said)
             reasons += more
 
-    def _said(self) -> int:
-        """How much stands in nginx's error log by now, in bytes."""
-        try:
-            return (self._run / "error.log").stat().st_size
-        except OSError:
-            return 0
+    def _said(self) -> dict[int, int]:
+        """How much stands in nginx's error logs by now, in bytes, by inode: a log may get another name meanwhile."""
+        said = {}
+        for path in self._errors:
+            with contextlib.suppress(OSError):
+                found = path.stat()
+                said[found.st_ino] = found.st_size
+        return said
 
-    def _reasons(self, said: int) -> tuple[list[str], int]:
+    def _reasons(self, said: Mapping[int, int]) -> tuple[list[str], dict[int, int]]:
         """Why nginx did not take a configuration, as it has said since then, and how much it has said by now; none of it is
-        about a request. Of every line once: while a cluster fails there are many."""
-        try:
-            with (self._run / "error.log").open("rb") as log:
-                log.seek(said)
-                whole = log.read().rpartition(b"\n")[0]
-        except OSError:
-            return [], said
-        lines = whole.decode(errors="replace").splitlines()
-        return [_reason(line) for line in lines if EMERGENCY in line], said + len(whole) + bool(whole)
+        about a request. Of every line once: while a cluster fails there are many.
+        """
+        lines, now = list[str](), dict(said)
+        for path in self._errors:
+            with contextlib.suppress(OSError), path.open("rb") as log:
+                found = os.fstat(log.fileno())
+                before = said.get(found.st_ino, 0)
+                begin = before if before <= found.st_size else 0  # it is another file, or was cut short
+                log.seek(begin)
+                whole, end, _ = log.read().rpartition(b"\n")
+                lines += whole.decode(errors="replace").splitlines()
+                now[found.st_ino] = begin + len(whole) + len(end)
+        return [_reason(line) for line in lines if EMERGENCY in line], now
 
     async def _test(self, config: Path) -> str:
         """Empty when nginx accepts the file, else its complaint in one line."""

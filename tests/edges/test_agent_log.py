@@ -17,12 +17,14 @@ class Nginx:
         self.folder = folder
         self.file = (folder / "access.log").open("ab", buffering=0)
         self.told = 0
+        self.sought = 0
         self.alive = True
 
     def write(self, text: bytes) -> None:
         self.file.write(text)
 
     def told_to_reopen(self) -> bool:
+        self.sought += 1
         self.told += self.alive
         return self.alive
 
@@ -154,8 +156,18 @@ def test_without_an_nginx_to_tell_errors_stay_under_their_name(
     tmp_path: Path, nginx: Nginx, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(access_log, "LARGEST_ERRORS", 10)
+    monkeypatch.setattr(access_log, "UNTOLD", 1e6)
     nginx.alive = False
     reader = start()
     (tmp_path / "error.log").write_text("many errors")
-    reader.reads()
+    (tmp_path / "error.log.1").write_text("older errors")
+    for _ in range(3):
+        reader.reads()
     assert (tmp_path / "error.log").read_text() == "many errors"
+    assert (tmp_path / "error.log.1").read_text() == "older errors"
+    assert nginx.sought == 1, "not at every look, while nothing has changed"
+    monkeypatch.setattr(access_log, "UNTOLD", 0.0)
+    nginx.alive = True
+    reader.reads()
+    assert sorted(path.name for path in tmp_path.glob("error.log*")) == ["error.log.1"]
+    assert (tmp_path / "error.log.1").read_text() == "many errors"

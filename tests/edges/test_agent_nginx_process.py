@@ -49,6 +49,26 @@ async def test_why_nginx_did_not_take_a_configuration_is_told_without_secrets(tm
     assert SECRETS[0] not in outcome.trouble
 
 
+@pytest.mark.parametrize("said_in", ["error.log", "error.log.1"])
+async def test_why_nginx_did_not_take_a_configuration_is_found_though_its_log_was_put_aside_meanwhile(
+    tmp_path: Path, said_in: str
+) -> None:
+    log, aside = tmp_path / "error.log", tmp_path / "error.log.1"
+    earlier = "2026/01/01 00:00:00 [emerg] 1#1: of an earlier configuration\n"
+    for path in (log, aside):
+        path.write_text(earlier * 100)
+
+    def refuse() -> None:
+        """nginx writes to the file that it has open, or to the new one already."""
+        log.replace(aside)
+        log.touch()
+        with (tmp_path / said_in).open("a") as writing:
+            writing.write('2026/01/01 00:00:00 [emerg] 1#1: unknown directive "this"\n')
+
+    outcome = await Process(tmp_path, reloaded=refuse).apply(nginx.Rendered("text", "g1"), limit=60)
+    assert 'unknown directive "this"' in outcome.trouble
+
+
 async def test_nobody_else_can_read_a_configuration(tmp_path: Path) -> None:
     teller, run = tmp_path / "teller", tmp_path / "run"
     teller.write_text(TELLS_MODE)

@@ -161,6 +161,7 @@ class Protection:
         memory = self._serving.memories.get(name)
         if memory is None:
             self._breakers.pop(name, None)
+            self._unconfirmed.pop(name, None)
             return
         before, seen, now = self._breakers.get(name, breaker.Breaker()), self._seen(name), self._clocks.monotonic()
         after = self._after(name, memory, before, seen, now)
@@ -217,9 +218,11 @@ class Protection:
                 await asyncio.sleep(0)  # a pushed hold must not wait for a thousand of them
 
     def tick(self) -> list[str]:
-        """Who is to be reviewed because of the time alone."""
+        """Who is to be reviewed because of the time alone: not who is forgotten already, as what is held or at 0 is."""
         not_closed = {name for name, one in self._breakers.items() if one.phase is not breaker.Phase.CLOSED}
-        return sorted(not_closed | {name for name, up in self._probes.up.items() if not up})
+        known = self._serving.memories
+        down = {name for name, up in self._probes.up.items() if not up and name in known and name not in not_closed}
+        return sorted(not_closed | {name for name in down if self._may_break(name)})
 
     def seen_up(self) -> dict[str, float]:
         """For peers: how many seconds ago the probe of each service was answered well, of those that are up."""

@@ -237,6 +237,21 @@ def test_a_held_service_is_forgotten_and_what_failed_before_opens_nothing_after_
     assert (proxy.link, proxy.phase) == (40, breaker.Phase.CLOSED)
 
 
+def test_time_alone_is_no_reason_to_look_at_what_is_held_or_at_0_and_is_one_once_it_is_released(proxy: Proxy) -> None:
+    proxy.probed(False)
+    assert proxy.protection.tick() == ["api"]
+    proxy.serving.hold(model.Hold("api", "oncall"))
+    assert proxy.protection.tick() == ["api"], "its breaker is to be forgotten"
+    proxy.time_passes(0.5)
+    assert (proxy.phase, proxy.protection.tick()) == (breaker.Phase.CLOSED, [])
+    assert proxy.look(view(0, generation=2, clears=("oncall",))) == 0
+    assert proxy.protection.tick() == []
+    assert proxy.look(view(40, generation=3)) == 0
+    assert proxy.protection.tick() == ["api"]
+    proxy.time_passes(0.5)
+    assert (proxy.link, proxy.phase) == (0, breaker.Phase.OPEN)
+
+
 def samples(proxy: Proxy) -> Samples:
     families = safety_metrics.SafetyMetrics(served=proxy.serving, protection=proxy.protection).collect()
     return {(one.name, one.labels["service"]): one.value for family in families for one in family.samples}

@@ -5,6 +5,8 @@ import random
 import socket
 
 _TRIES = 50
+_NEVER_GIVEN = (10_000, 32_768)  # below what Linux gives to outgoing connections
+_LOTS = random.SystemRandom()
 _MARK_PORT = 65001  # on the last address of a network, bound as long as the network is in use
 
 
@@ -74,13 +76,23 @@ class PodNetwork:
 
 
 def free_port(address: str = "127.0.0.1") -> int:
-    """A TCP port nobody listens on at the moment. Raises NoAddresses when the address cannot be bound."""
-    with socket.socket() as probe:
-        try:
-            probe.bind((address, 0))
-        except OSError as error:
-            raise NoAddresses(error.errno, _not_here(address, error)) from error
-        return int(probe.getsockname()[1])
+    """A TCP port nobody listens on at the moment. Raises NoAddresses when the address cannot be bound.
+
+    Not one of those that the system gives to outgoing connections and to whoever asks for any: it would give it away again
+    before it is listened on.
+    """
+    for _ in range(_TRIES):
+        port = _LOTS.randrange(*_NEVER_GIVEN)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((address, port))
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise NoAddresses(error.errno, _not_here(address, error)) from error
+            else:
+                return port
+    raise NoAddresses(errno.EADDRINUSE, f"{_TRIES} ports of {address} were taken, one after the other; end what listens there")
 
 
 def _not_here(address: str, error: OSError) -> str:

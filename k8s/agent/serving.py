@@ -18,12 +18,19 @@ NO_ORDERS: Mapping[str, Iterable[model.Hold]] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """One service as it is now: the formula's verdict, and the weight on the link."""
+    """One service as it is now: the formula's verdict, and the weight on the link. `converged`: it serves what the protocol says,
+    by the approved hosts and rules; below the record where the breaker suppresses it.
+
+    `limit`: the breaker's, where it cuts, and while the breaker is not closed though it cuts nothing: a raise to 1% must not pass
+    for served while 1% is all that is let through.
+    """
 
     effective: protocol.Effective
     weight: int
     generation: int
     waits_for_structure: bool
+    converged: bool
+    limit: "Suppression | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,50 +183,53 @@ class Serving:
 
     def served(self, service: str) -> Served:
         memory = self._memories[service]
-        verdict = self._verdict(memory)
+        verdict, limit = self._judged(memory)
+        weight = self._links.served(service)
+        waits = verdict.weight > 0 and not self._in_nginx(memory)
+        fails = service in self._unmoved or service in self._unwritten
         return Served(
             effective=verdict,
-            weight=self._links.served(service),
+            weight=weight,
             generation=memory.record.generation if memory.record else 0,
-            waits_for_structure=verdict.weight > 0 and not self._in_nginx(memory),
+            waits_for_structure=waits,
+            converged=weight == verdict.weight and not waits and not fails,
+            limit=limit,
         )
 
-    def _verdict(self, memory: protocol.Memory) -> protocol.Effective:
-        """The formula, whole. What was approved at 0 needs no breaker, and where old has no address there is nowhere to go."""
-        cap = self._cap(memory)
-        if cap is None:
-            return protocol.effective(memory)
-        verdict = protocol.effective(memory, suppression=cap.percent)
-        return verdict if verdict.suppression is None else replace(verdict, because=f"{verdict.because} ({cap.reason})")
-
-    def _cap(self, memory: protocol.Memory) -> Suppression | None:
-        finished = memory.record is not None and memory.record.finished
-        asked = protocol.effective(memory).weight > 0 and memory.service not in self._without_old and not finished
-        return self._suppression(memory.service) if asked else None
-
-    def _limit(self, memory: protocol.Memory) -> Suppression | None:
-        """What is reported: a limit that cuts, and a breaker's own while it is not closed, though it cuts nothing: a raise to 1%
-        must not pass for served while 1% is all that is let through.
+    def _judged(self, memory: protocol.Memory) -> tuple[protocol.Effective, Suppression | None]:
+        """The formula, whole, and the limit to be reported. What was approved at 0 needs no breaker, and where old has no address
+        there is nowhere to go.
         """
-        cap = self._cap(memory)
-        return cap if cap is not None and (cap.since or self._verdict(memory).suppression is not None) else None
+        approved = protocol.effective(memory)
+        finished = memory.record is not None and memory.record.finished
+        if approved.weight == 0 or memory.service in self._without_old or finished:
+            return approved, None
+        cap = self._suppression(memory.service)
+        if cap is None:
+            return approved, None
+        verdict = protocol.effective(memory, suppression=cap.percent)
+        if verdict.suppression is None:
+            return verdict, cap if cap.since else None
+        return replace(verdict, because=f"{verdict.because} ({cap.reason})"), cap
 
     def reports(self, traffic: Callable[[str], proxy_report.Traffic]) -> dict[str, proxy_report.ServiceReport]:
         """What the agent says of each service it knows; `traffic` is what it counted of one."""
-        return {name: self._report(name, traffic(name)) for name in sorted(self._memories)}
+        trouble = self.trouble
+        return {name: self._report(name, traffic(name), trouble.get(name, "")) for name in sorted(self._memories)}
 
-    def _report(self, name: str, traffic: proxy_report.Traffic) -> proxy_report.ServiceReport:
+    def _report(self, name: str, traffic: proxy_report.Traffic, trouble: str) -> proxy_report.ServiceReport:
+        """One look at the link and one at the breaker: a thousand services are told several times a second."""
         memory, now = self._memories[name], self.served(name)
         waits = "; nginx does not serve the approved hosts and rules yet" if now.waits_for_structure else ""
-        cap = self._limit(memory)
+        cap = now.limit
         return proxy_report.ServiceReport(
             service=name,
             generation=now.generation,
             served=now.weight,
             holds=memory.held,
             lowest_wish=memory.lowest_wish if memory.agreed else None,
-            because=self.trouble.get(name) or now.effective.because + waits + _uncut(cap, now.effective),
-            applied=self.converged(name) and name not in self._without_old,
+            because=trouble or now.effective.because + waits + _uncut(cap, now.effective),
+            applied=now.converged and name not in self._without_old,
             traffic=traffic,
             pushed=self._orders.get(name, ()),
             suppression=cap.percent if cap is not None else None,
@@ -227,9 +237,7 @@ class Serving:
         )
 
     def converged(self, name: str) -> bool:
-        """It serves what the protocol says, by the approved hosts and rules; below the record where the breaker suppresses it."""
-        now = self.served(name)
-        return now.weight == now.effective.weight and not now.waits_for_structure and name not in self.trouble
+        return self.served(name).converged
 
     def _in_nginx(self, memory: protocol.Memory) -> bool:
         approved = memory.record.exposure.at(0) if memory.record else None
@@ -300,7 +308,7 @@ class Serving:
         remembered is not on disk: an end of suppression is a raise like any other.
         """
         memory = self._memories[name]
-        wanted = self._verdict(memory).weight
+        wanted = self._judged(memory)[0].weight
         present = self._links.served(name)
         if wanted > present and not (self._may_raise and self._in_nginx(memory) and name not in self._unwritten):
             return

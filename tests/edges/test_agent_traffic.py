@@ -312,6 +312,10 @@ def test_one_line_or_many_tries_the_sums_agree(kinds: list[str]) -> None:
     assert tally.failed_tries == sum(found.attempts["new", outcome] for outcome in traffic.FAILURES)
     assert tally.failed_tries == len(tally.said.failures) == len(kinds) - kinds.count("ok") - kinds.count("left")
     assert sum(found.answers.values()) == sum(found.attempts.values()) - found.attempts["new", "timeout"]
+    told, times = tally.traffic(), found.times
+    assert {"new": told.new, "old": told.old} == found.chosen(), "the report is added up by itself, to the same"
+    assert (told.answered_new, told.answered_old) == (times["new"].count, times["old"].count)
+    assert (told.seconds_new, told.seconds_old) == pytest.approx((times["new"].sum, times["old"].sum))
 
 
 def test_a_broken_line_costs_only_itself() -> None:

@@ -64,6 +64,7 @@ class Serving:
         self._suppression: Callable[[str], Suppression | None] = _nothing
         self._unwritten: dict[str, str] = {}
         self._unmoved: dict[str, str] = {}
+        self._at_zero: set[str] = set()  # links that this agent itself has put to 0, and nobody has asked anything of since
         for name in self._memories:
             self._serve(name)
 
@@ -186,15 +187,17 @@ class Serving:
         verdict, limit = self._judged(memory)
         weight = self._links.served(service)
         waits = verdict.weight > 0 and not self._in_nginx(memory)
-        fails = service in self._unmoved or service in self._unwritten
         return Served(
             effective=verdict,
             weight=weight,
             generation=memory.record.generation if memory.record else 0,
             waits_for_structure=waits,
-            converged=weight == verdict.weight and not waits and not fails,
+            converged=weight == verdict.weight and not waits and not self._fails(service),
             limit=limit,
         )
+
+    def _fails(self, service: str) -> bool:
+        return service in self._unmoved or service in self._unwritten
 
     def _judged(self, memory: protocol.Memory) -> tuple[protocol.Effective, Suppression | None]:
         """The formula, whole, and the limit to be reported. What was approved at 0 needs no breaker, and where old has no address
@@ -251,8 +254,9 @@ class Serving:
     def _update(self, name: str, fresh: protocol.Memory, orders: Iterable[model.Hold] = ()) -> None:
         """Lowering first moves the link; whatever raises is on disk before it is served."""
         before, words = self._memories.get(name), self._words(name, fresh, orders)
-        if fresh == before and words == self._orders.get(name, ()) and name not in self.trouble:
+        if fresh == before and words == self._orders.get(name, ()) and not self._fails(name):
             return
+        self._at_zero.discard(name)
         lowers = protocol.effective(fresh).weight <= (protocol.effective(before).weight if before else 0)
         if not lowers:
             self._raise(name, fresh, words)
@@ -306,6 +310,8 @@ class Serving:
     def _serve(self, name: str) -> None:
         """Never above the verdict; never up while nginx does not serve the record's own target and rules, nor while what is
         remembered is not on disk: an end of suppression is a raise like any other.
+
+        A link that reads as 0 may be none of ours, which nginx may follow: one to 0 is written anyway, but not again and again.
         """
         memory = self._memories[name]
         wanted = self._judged(memory)[0].weight
@@ -313,8 +319,10 @@ class Serving:
         if wanted > present and not (self._may_raise and self._in_nginx(memory) and name not in self._unwritten):
             return
         try:
-            if wanted != present or wanted == 0:
+            if wanted != present or (wanted == 0 and name not in self._at_zero):
+                self._at_zero.discard(name)
                 self._links.serve(name, wanted)
+                self._at_zero |= {name} if wanted == 0 else set()
         except OSError as error:
             if (present := self._links.served(name)) != wanted:
                 self._unmoved[name] = (

@@ -25,13 +25,16 @@ class AgentMetrics(registry.Collector):
         probes: probe.Probes,
         limits: pressure.Pressure,
         view: Callable[[], views.ClusterView],
+        unready: Callable[[], str],
     ) -> None:
+        """`unready`: why no request should be sent to this proxy; empty when it is ready."""
         self._tallies = tallies
         self._serving = served
         self._structure = nginx
         self._probes = probes
         self._limits = limits
         self._view = view
+        self._unready = unready
 
     def collect(self) -> Iterator[core.Metric]:
         recorded = {name for name, memory in list(self._serving.memories.items()) if memory.record is not None}
@@ -46,6 +49,8 @@ class AgentMetrics(registry.Collector):
                 yield core.GaugeMetricFamily(name, text, value=share)
 
     def _agent(self) -> Iterator[core.Metric]:
+        ready = "1: requests may be sent to this proxy; 0: it takes none, whatever its weights say"
+        yield core.GaugeMetricFamily("ferry_agent_ready", ready, value=int(not self._unready()))
         memories = dict(self._serving.memories)
         names = sorted(memories)
         now = {name: self._serving.served(name) for name in names}

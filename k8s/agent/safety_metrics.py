@@ -6,7 +6,7 @@ from dataclasses import replace
 from prometheus_client import core, registry
 
 from k8s import protocol
-from k8s.agent import breaker, protection, serving
+from k8s.agent import breaker, latches, protection, serving
 
 _NEVER = breaker.Breaker()
 UNCUT = 100  # percent: nothing is suppressed
@@ -49,11 +49,15 @@ class SafetyMetrics(registry.Collector):
             "ferry_agent_requested_weight", "Percent that wish and record ask for, whatever holds", labels=["service"]
         )
         held = core.GaugeMetricFamily("ferry_agent_held", "Holds that stand", labels=["service"])
-        latched = core.GaugeMetricFamily("ferry_agent_latched", "1: a hold that an agent made itself stands", labels=["service"])
+        latched = core.GaugeMetricFamily(
+            "ferry_agent_latched",
+            "1: a hold stands that an agent made, as new was down or failed again and again",
+            labels=["service"],
+        )
         for name in names:
             memory = self._serving.memories[name]
             free = protocol.effective(replace(memory, holds=(), present=frozenset()))
             requested.add_metric([name], free.weight)
             held.add_metric([name], len(memory.held))
-            latched.add_metric([name], int(any(hold.startswith(protection.MADE_BY_AGENTS) for hold in memory.held)))
+            latched.add_metric([name], int(any(hold.startswith(latches.PREFIX) for hold in memory.held)))
         yield from (requested, held, latched)

@@ -192,6 +192,7 @@ class Agent:
                 probes=self._probes,
                 limits=pressure.Pressure(self._chosen.run),
                 view=self._cluster.view,
+                unready=self.unready,
             )
         )
         registry.register(safety_metrics.SafetyMetrics(served=self.serving, protection=self._protection))

@@ -22,6 +22,8 @@ LONGEST_PAUSE = 60.0  # seconds; each failed half-opening doubles the pause up t
 STEPS = (1, 10)
 GOOD_TRIES = 3  # of them end a step
 GOOD_PROBES = 2  # of them, and time, end one where nobody asks for anything
+WITNESSED = 15.0  # seconds of that time at most, where the probe found new down, too: then its good answers mean something
+MARGIN = 1.0  # seconds until what ends stands in the log
 MOST_OPENINGS, WITHIN = 10, 600.0  # that many within these seconds: it does not end by itself any more
 
 
@@ -75,7 +77,8 @@ class Seen:
 class Breaker:
     """`since`: begin of this phase, or of this step of it. `percent`: what HALF_OPEN lets through. `pause`: seconds that OPEN
     lasts at least; `quiet`: that a step of HALF_OPEN lasts where there are no requests: longer than any request has hung.
-    By nginx's clock: `judged`, requests that began before it have had their effect; `stepped`, the begin of the step.
+    By nginx's clock: `judged`, requests that began before it have had their effect; `stepped`, the begin of the step;
+    `alleged`, when it opened for nothing but silence; None: for something else, or a half-opening has failed since.
     `good_probes`: as seen at that. `openings`: when it opened from CLOSED for what is worth a hold, of the last `WITHIN`
     seconds, `opened_for`: why the last of them; `opened`: how often ever. `down_since`: the probe says down without a break since
     then, and it is not CLOSED.
@@ -89,6 +92,7 @@ class Breaker:
     quiet: float = 0.0
     judged: float = 0.0
     stepped: float = 0.0
+    alleged: float | None = None
     good_probes: int = 0
     openings: tuple[float, ...] = ()
     opened_for: str = ""
@@ -103,12 +107,23 @@ class Breaker:
     def wants_a_probe(self, seen: Seen, now: float) -> bool:
         """The time is over and only fresh good answers of the new cluster are missing."""
         if self.phase is Phase.HALF_OPEN:
-            return now >= self.since + self.quiet and not self.still_well(seen)
+            return now >= self.since + self.least(seen) and not self.still_well(seen)
         return self.phase is Phase.OPEN and now >= self.since + self.pause and not self.proven(seen)
 
     def proven(self, seen: Seen) -> bool:
         """The new cluster is up, and answered well after the pause was over."""
         return seen.up is True and seen.well and seen.answered is not None and seen.answered >= self.since + self.pause
+
+    def least(self, seen: Seen) -> float:
+        """Seconds that a step of HALF_OPEN lasts where there are no requests.
+
+        Requests that hang leave a failure in the log once their time is over. Where those that were on their way when new went
+        silent have left none, nothing hung: its clients had stopped, and no other request is waited for as long.
+        """
+        if self.alleged is None or seen.at < self.alleged + seen.patience + MARGIN:
+            return self.quiet
+        ended_badly = any(one.began + one.waited >= self.alleged for one in seen.failures)
+        return self.quiet if ended_badly else min(self.quiet, self.pause)
 
     def still_well(self, seen: Seen) -> bool:
         return seen.good_probes - self.good_probes >= GOOD_PROBES
@@ -125,6 +140,8 @@ def step(breaker: Breaker, seen: Seen, rule: model.Breaker, *, now: float) -> Br
     if breaker.phase is Phase.CLOSED:
         breaker = _closed(breaker, seen, rule, now)
     elif breaker.phase is Phase.OPEN:
+        if seen.down:
+            breaker = replace(breaker, quiet=min(breaker.quiet, max(rule.pause, WITNESSED)))
         breaker = _half_opened(breaker, seen, now) if breaker.proven(seen) else breaker
     else:
         breaker = _half_open(breaker, seen, now)
@@ -168,7 +185,8 @@ def _closed(breaker: Breaker, seen: Seen, rule: model.Breaker, now: float) -> Br
         recent = (*recent, now)[-MOST_OPENINGS:]
         breaker = replace(breaker, opened_for=why)
     opened = replace(breaker, phase=Phase.OPEN, reason=why, openings=recent, opened=breaker.opened + 1)
-    return replace(opened, since=now, pause=rule.pause, quiet=max(rule.pause, hung + 1))
+    alleged = None if worth_a_hold else seen.at
+    return replace(opened, since=now, pause=rule.pause, quiet=max(rule.pause, hung + MARGIN), alleged=alleged)
 
 
 def _longest(failures: Sequence[evidence.Failure]) -> float:
@@ -195,7 +213,7 @@ def _half_open(breaker: Breaker, seen: Seen, now: float) -> Breaker:
         why, hung = "the new cluster has gone silent while it was half open", seen.patience
     else:
         good = sum(began > breaker.stepped for began in seen.good) >= GOOD_TRIES
-        if not good and not (now >= breaker.since + breaker.quiet and breaker.still_well(seen)):
+        if not good and not (now >= breaker.since + breaker.least(seen) and breaker.still_well(seen)):
             return breaker
         for percent in STEPS:
             if percent > breaker.percent:
@@ -203,4 +221,4 @@ def _half_open(breaker: Breaker, seen: Seen, now: float) -> Breaker:
         return replace(breaker, phase=Phase.CLOSED, reason="", since=now, pause=0.0, quiet=0.0)
     longer = max(breaker.pause, min(LONGEST_PAUSE, 2 * breaker.pause))
     again = replace(breaker, phase=Phase.OPEN, reason=why, since=now, pause=longer)
-    return replace(again, quiet=max(breaker.quiet, hung + 1))
+    return replace(again, quiet=max(breaker.quiet, hung + MARGIN), alleged=None)

@@ -46,13 +46,13 @@ def test_where_something_has_hung_a_silence_is_believed_for_as_long_as_requests_
     assert after(more, later(76, hung), 76).phase is breaker.Phase.CLOSED
 
 
-def test_a_silence_in_which_a_half_opening_failed_is_none_that_nothing_hung_in() -> None:
-    failure = evidence.Failure(111, 0.1)
-    again = after(silent(), later(12, failure), 12)
-    assert again.phase is breaker.Phase.OPEN
-    again = after(again, later(32.5, failure), 32.5)
-    assert (again.suppression, after(again, later(65.4, failure), 65.4).suppression) == (1, 1)
-    assert after(again, later(65.5, failure), 65.5).suppression == 10
+@pytest.mark.parametrize("again", [replace(WELL, silent=True, patience=32), replace(WELL, failures=[evidence.Failure(111, 0)])])
+def test_once_a_half_opening_has_failed_silence_was_not_all(again: breaker.Seen) -> None:
+    one = after(silent(), replace(again, at=112, answered=11), 12)
+    assert one.phase is breaker.Phase.OPEN
+    one = after(one, later(32.5), 32.5)
+    assert (one.suppression, after(one, later(65.4), 65.4).suppression) == (1, 1)
+    assert after(one, later(65.5), 65.5).suppression == 10
 
 
 def test_where_the_probe_found_new_down_too_its_good_answers_are_believed_sooner() -> None:

@@ -8,6 +8,7 @@ does not answer either, it leaves everything as it is.
 import asyncio
 import datetime
 import logging
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -93,6 +94,7 @@ class Protection:
         self._generations: dict[str, int] = {}  # of the records by which the breakers' openings count
         self._cut_since: dict[str, str] = {}  # of breakers that are not closed: since when, for people
         self._silent: set[str] = set()
+        self._started: set[str] = set()  # of these the probe has said so much that something was concluded from it
         self._unconfirmed: dict[str, str] = {}  # why these are suppressed here and not held
         self._resumed = frozenset(  # what an earlier agent had suppressed, until new was found well once
             name for name, one in served.memories.items() if served.link(name) < protocol.effective(one).weight
@@ -137,7 +139,7 @@ class Protection:
             half = "half open: " if known.phase is breaker.Phase.HALF_OPEN else ""
             return serving.Suppression(known.suppression, half + known.reason, self._cut_since.get(name, ""))
         up = self._probes.up.get(name)
-        if up is None or (up and name in self._resumed):
+        if up is None or (up and self._starts_gently(name)):
             return serving.Suppression(self._serving.link(name), UNPROVEN)
         seen = self._seen(name)
         return serving.Suppression(0, seen.unanswered) if seen.down else None
@@ -167,12 +169,22 @@ class Protection:
         after = self._after(name, memory, before, seen, now)
         self._breakers[name] = after
         self._date(name, after)
+        if seen.up is not None:
+            self._started.add(name)
         self._serving.reconsider([name])
         if after.phase is not before.phase:
             log.warning("the breaker of %s is %s now%s", name, after.phase, f": {after.reason}" if after.reason else "")
         if after.wants_a_probe(seen, now):
             self._probes.hurry([name])
         self._latch_if_due(name, after, now)
+
+    def _starts_gently(self, name: str) -> bool:
+        """Less than what was approved is served as the agent starts: an earlier one had suppressed it, or it is new here, and a
+        peer, whose users know more than one good probe, keeps them away.
+        """
+        if name in self._resumed or name in self._started or self._serving.link(name) > 0:
+            return name in self._resumed
+        return bool(self._neighbours.opinion(name, since=math.inf, now=self._clocks.monotonic()).confirmed_by)
 
     def _date(self, name: str, after: breaker.Breaker) -> None:
         if after.suppression is None:
@@ -190,9 +202,10 @@ class Protection:
             before = breaker.renewed(before, now)
         self._generations[name] = memory.generation
         rule = self._rule(name)
-        if name in self._resumed and seen.up is not None:
+        if seen.up is not None:
+            gently = seen.up and self._starts_gently(name)
             self._resumed -= {name}
-            if seen.up:
+            if gently:
                 return breaker.gently(before, seen, rule, now=now)
         return breaker.step(before, seen, rule, now=now)
 

@@ -205,6 +205,39 @@ def test_an_agent_that_starts_below_what_is_approved_goes_up_in_steps(tmp_path: 
     assert again.protection.breakers["api"].opened == 0
 
 
+def told_by_a_peer(proxy: Proxy, *turned_away: str) -> None:
+    proxy.peers.others = 1
+    proxy.peers.heard = {"10.0.0.2": peers.Told("other", {}, turned_away=frozenset(turned_away), heard=proxy.now)}
+
+
+def test_a_new_proxy_whose_peer_keeps_users_away_starts_with_one_percent_and_is_no_reason_for_its_peers(tmp_path: Path) -> None:
+    fresh = Proxy(tmp_path)
+    told_by_a_peer(fresh, "api")
+    assert fresh.look(view(40)) == 0
+    fresh.probes.up["api"] = True
+    assert fresh.look(view(40)) == 0, "not even for a moment"
+    assert (fresh.probed(True), fresh.phase, fresh.protection.turned_away()) == (1, breaker.Phase.HALF_OPEN, [])
+    assert "this proxy starts with less than was approved" in fresh.report.because
+    for link in (10, 40):
+        fresh.tried(3, 200)
+        assert fresh.time_passes(0.5) == link
+
+
+def test_what_a_peer_says_takes_nothing_from_a_proxy_that_serves_users_well(proxy: Proxy, tmp_path: Path) -> None:
+    told_by_a_peer(proxy, "api")
+    assert (proxy.probed(True), proxy.time_passes(1), proxy.look(view(60, generation=2))) == (40, 40, 60)
+    again = Proxy(tmp_path)
+    told_by_a_peer(again, "api")
+    assert (again.look(view(60, generation=2)), again.probed(True)) == (60, 60), "it was restarted, and served as much before"
+    other = Proxy(tmp_path / "other")
+    told_by_a_peer(other, "shop")
+    assert (other.look(view(40)), other.probed(True)) == (0, 40)
+    told_late = Proxy(tmp_path / "late")
+    told_by_a_peer(told_late, "api")
+    told_late.now += peers.FRESH + 0.1
+    assert (told_late.look(view(40)), told_late.probed(True)) == (0, 40)
+
+
 def test_what_a_peer_saw_survives_the_journey_and_an_older_peer_says_nothing(proxy: Proxy) -> None:
     proxy.now += 3
     seen_up = proxy.protection.seen_up()

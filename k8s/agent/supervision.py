@@ -47,7 +47,7 @@ class Supervision:
     @property
     def trouble(self) -> list[str]:
         """Sentences."""
-        return [one for one in (self._watch.trouble, self._fault.sentence(self._serving)) if one]
+        return [one for one in (self._watch.trouble, self._fault.sentence(self._serving), self._outliving.trouble) if one]
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as both:
@@ -66,7 +66,7 @@ class Supervision:
             with contextlib.suppress(OSError):  # no descriptors left: the next look sees as much again
                 self._watch.look(now)
             self._judge_document(self._view(), now)
-            self._end_connections(now)
+            await self._end_connections(now)
             if now - self._asked >= nginx_watch.ASK_EVERY:
                 self._asked = now
                 await self._ask_nginx()
@@ -91,15 +91,16 @@ class Supervision:
         if order is not None:
             own_hold.place(self._serving, order)
 
-    def _end_connections(self, now: float) -> None:
+    async def _end_connections(self, now: float) -> None:
         if now - self._counted < long_lived.LOOK_EVERY:
             return
         self._counted = now
         recorded = [name for name, one in self._serving.memories.items() if one.record is not None]
-        served = {name: self._serving.served(name).weight for name in recorded}
-        found = self._outliving.outlived(
-            now, served=served, ends=self._structure.ends, standing=lambda: processes.connections(self._watch.pids)
+        served, pids = {name: self._serving.link(name) for name in recorded}, tuple(self._watch.pids)
+        outlived = await self._outliving.outlived(
+            now, served=served, ends=self._structure.ends, standing=lambda: processes.connections(pids)
         )
+        found = {name for name in outlived if self._serving.link(name) == 0}  # else it was raised while the others were counted
         if found:
             log.info("connections to new of %s outlived their hold: nginx's workers are replaced", ", ".join(sorted(found)))
             self._outliving.ended(found)

@@ -37,8 +37,8 @@ class LongLived:
         named, others = _some(self._shared), _some(set(self._shared.values()))
         return (
             f"connections of {named} that began before may still be at the new cluster: they are not ended, because their"
-            f" address is also that of {others}, and whose they are cannot be told; they end by themselves, or with the proxies' pods:"
-            " `kubectl rollout restart deployment/migration-proxy`"
+            f" address is also that of {others}, and whose they are cannot be told; they end by themselves, or with the proxies'"
+            " pods: `kubectl rollout restart deployment/migration-proxy`"
         )
 
     async def outlived(

@@ -2,8 +2,12 @@
 
 import asyncio
 import datetime
+import functools
 import io
 import json
+import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -129,6 +133,65 @@ async def test_what_is_said_is_written_while_the_agent_goes_on_and_the_older_fil
     assert not find.traces(tmp_path, "h-0"), "two files are kept, not three"
     assert kinds(find.traces(tmp_path, "h-1")) == kinds(find.traces(tmp_path, "h-2")) == ["audit"]
     assert echo.getvalue().count(b"\n") == 3
+
+
+async def until(there: Callable[[], object]) -> None:
+    """Files, and threads, announce nothing."""
+    while True:
+        if there():
+            return
+        await asyncio.sleep(0.01)
+
+
+async def test_who_stops_reading_stdout_costs_lines_there_only_and_is_told_how_many_when_reading_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "MOST_UNREAD", 5)
+    monkeypatch.setattr(journal, "AT_ONCE", 1)
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb", buffering=0) as reader, os.fdopen(writing, "wb", buffering=0) as stdout:
+        said = journal.Journal(tmp_path, echo=stdout)
+        following = asyncio.create_task(said.follow())
+        async with asyncio.timeout(60):
+            for number in range(20):
+                said.audit("step", hold=f"h-{number}", note="x" * 100_000)  # more than a pipe takes
+                await until(functools.partial(find.traces, tmp_path, f"h-{number}"))
+            assert "nobody reads this agent's stdout: " in said.trouble
+            read = b""
+            while b"h-19" not in read.rpartition(b"\n")[0]:
+                read += await asyncio.to_thread(reader.read, 1_000_000)
+            await until(lambda: not said.trouble)
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+        await asyncio.to_thread(said.close)
+    lines = [json.loads(line) for line in read.splitlines()]
+    lost = sum(line["lines"] for line in lines if line["what"] == "lost on stdout")
+    steps = [line["hold"] for line in lines if line["what"] == "step"]
+    assert lost + len(steps) == 20
+    assert steps[-5:] == [f"h-{number}" for number in range(15, 20)]
+
+
+async def test_who_stopped_reading_stdout_does_not_stand_in_the_way_of_the_end(tmp_path: Path) -> None:
+    says = f"""
+import pathlib
+from k8s.agent import journal
+said = journal.Journal(pathlib.Path({str(tmp_path)!r}))
+for number in range(10):
+    said.audit("step", hold="h-1", note="x" * 100_000)
+said.close()
+"""
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb"), os.fdopen(writing, "wb") as stdout:
+        process = await asyncio.create_subprocess_exec(sys.executable, "-c", says, stdout=stdout, env=buffered)
+        try:
+            async with asyncio.timeout(60):
+                assert await process.wait() == 0
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+    assert len(find.traces(tmp_path, "h-1")) == 10
 
 
 async def test_what_cannot_be_written_is_told_waits_for_nobody_and_is_still_on_stdout(tmp_path: Path) -> None:

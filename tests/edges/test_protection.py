@@ -229,6 +229,8 @@ def test_what_a_peer_says_takes_nothing_from_a_proxy_that_serves_users_well(prox
     again = Proxy(tmp_path)
     told_by_a_peer(again, "api")
     assert (again.look(view(60, generation=2)), again.probed(True)) == (60, 60), "it was restarted, and served as much before"
+    assert again.look(view(0, generation=3)) == again.probed(True) == 0
+    assert again.look(view(40, generation=4)) == 40, "it has seen itself that the new cluster is well"
     other = Proxy(tmp_path / "other")
     told_by_a_peer(other, "shop")
     assert (other.look(view(40)), other.probed(True)) == (0, 40)

@@ -83,7 +83,3 @@ class Links:
             fresh.unlink(missing_ok=True)
             fresh.symlink_to(target)
         os.replace(fresh, link)  # noqa: PTH105 the atomic rename is the point: Path.replace reads like a copy
-
-    def forget(self, service: str) -> None:
-        """The service is gone from the config: nothing may reach new under its name."""
-        nginx.allow_link(self._run, service).unlink(missing_ok=True)

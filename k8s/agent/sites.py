@@ -22,15 +22,13 @@ def _wherever(_: str) -> None:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """`sites` by service. `reachable`: those whose old cluster has an address (of finished ones: the new one); `unreachable`: a
-    sentence for each of the others. `whole`: those whose new cluster has an address, so that their records may be served.
-    `by_record`: those that nobody's entry describes; they are finished, so that their records say all that matters.
-    `trouble`: what is not as the document says.
+    sentence for each of the others. `by_record`: those that nobody's entry describes; they are finished, so that their records
+    say all that matters. `trouble`: what is not as the document says.
     """
 
     sites: Mapping[str, nginx.Site]
     reachable: frozenset[str]
     unreachable: tuple[str, ...]
-    whole: frozenset[str]
     by_record: frozenset[str]
     trouble: tuple[str, ...]
 
@@ -85,7 +83,6 @@ def plan(
         sites=sites,
         reachable=reachable,
         unreachable=tuple(_unreachable(sites[name], known) for name in sorted(sites.keys() - reachable)),
-        whole=frozenset(name for name, site in sites.items() if site.new_addresses),
         by_record=frozenset(by_record & sites.keys()),
         trouble=(*trouble, *_nowhere(signed, sites)),
     )

@@ -32,13 +32,13 @@ def planned(
 def test_a_finished_service_is_whole_without_an_old_cluster() -> None:
     plan = planned({"api.new.example": "10.0.0.2"})
     assert plan.sites["api"].finished
-    assert plan.reachable == plan.whole == frozenset({"api"})
+    assert plan.reachable == frozenset({"api"})
     assert (plan.unreachable, plan.trouble) == ((), ())
 
 
 def test_a_finished_service_whose_new_host_has_no_address_says_so() -> None:
     plan = planned({"old.team.svc": "10.0.0.1"})
-    assert (plan.reachable, plan.whole) == (frozenset(), frozenset())
+    assert (plan.reachable, plan.sites["api"].new_addresses) == (frozenset(), ())
     assert "it is finished, and api.new.example has no known address" in plan.unreachable[0]
 
 

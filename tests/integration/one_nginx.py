@@ -110,7 +110,7 @@ class Proxy(Generic[Behind]):
         """None: no link at all."""
         for service in services or ("api",):
             if weight is None:
-                links.Links(self.run).forget(service)
+                nginx.allow_link(str(self.run), service).unlink(missing_ok=True)
             else:
                 links.Links(self.run).serve(service, weight)
 

@@ -7,8 +7,6 @@ from prometheus_client import core, registry
 from k8s import model, protocol, views
 from k8s.agent import pressure, probe, probe_metrics, serving, structure, traffic, traffic_metrics
 
-CLASSES = ("2xx", "5xx")  # there from the start, so that the first one is seen as an increase
-
 REPAIRS = ("nginx", "orphans", "config")
 _SEVERE = (views.DocumentState.UNREADABLE, views.DocumentState.MISSING)
 

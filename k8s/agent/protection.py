@@ -16,13 +16,12 @@ from types import MappingProxyType
 from typing import Protocol
 
 from k8s import model, protocol
-from k8s.agent import breaker, document_fault, evidence, latches, peers, serving, traffic
+from k8s.agent import breaker, evidence, latches, peers, serving, traffic
 
 log = logging.getLogger("ferry.agent")
 
 EVERY = 0.5  # seconds between two looks at what only time changes
 LATCH = latches.PREFIX
-MADE_BY_AGENTS = (LATCH, document_fault.PREFIX)  # how the ids of holds begin that agents make
 UNPROVEN = "the new cluster has not answered this proxy's probe yet"
 _NO_RULE = model.Breaker()
 

@@ -30,7 +30,7 @@ class AgentSettings(pydantic_settings.BaseSettings):
     peers: str = _named("FERRY_PEERS", "")  # the name behind which all agents are, this one too; empty: it has no peers
     resolver: str = _named("FERRY_RESOLVER", "")  # ADDRESS:PORT of a DNS server; empty: the system's
     reload_spacing: float = _named("FERRY_RELOAD_SPACING", 5.0)  # between two reloads: old workers cost memory
-    document_patience: float = _named("FERRY_DOCUMENT_PATIENCE", 30.0)  # without a document: then everything goes to old
+    document_patience: float = _named("FERRY_DOCUMENT_PATIENCE", 30.0)  # of an unreadable document; then all goes to old
     long_lived_grace: float = _named("FERRY_LONG_LIVED_GRACE", 65.0)  # nginx keeps idle connections to new for 60
     latch_after: float = _named("FERRY_LATCH_AFTER", 60.0)  # without an answer of the new cluster: then it ends by people only
     largest_log: int = _named("FERRY_LARGEST_LOG", 16 * 1024 * 1024)  # bytes of nginx's access log before it is rotated

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from k8s import model, protocol
-from k8s.agent import breaker, evidence, latches, peers, serving, traffic
+from k8s.agent import breaker, evidence, latches, own_hold, peers, serving, traffic
 
 log = logging.getLogger("ferry.agent")
 
@@ -301,11 +301,7 @@ class Protection:
             since=self._clocks.wall().isoformat(timespec="seconds"),
             cause="breaker",
         )
-        log.error("%s is held by this proxy itself (%s): %s", name, order.id, order.reason)
-        try:
-            self._serving.hold(order)
-        except OSError as error:
-            log.warning("the hold %s is not complete: %s", order.id, error)  # it is tried again with everything that failed
+        own_hold.place(self._serving, order)
         if not self._may_break(name):
             self.review(name)
 

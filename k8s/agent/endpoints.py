@@ -5,7 +5,6 @@ the bearer token, and answers 200 only when the links are at 0 and the hold is o
 409: a record has ended that hold. 507: something could not be moved or written down; the sentence says what and of which service.
 """
 
-import asyncio
 import hmac
 import json
 import re
@@ -17,7 +16,7 @@ import prometheus_client
 from aiohttp import web
 
 from k8s import errors, hold_document, model
-from k8s.agent import serving
+from k8s.agent import exposition, serving
 
 HOLD_ID = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,126}[A-Za-z0-9])?")
 LARGEST_BODY = 16 * 1024
@@ -41,7 +40,7 @@ class Endpoints:
         self._pod = pod
         self._status = status
         self._unready = unready
-        self._registry = registry
+        self._metrics = exposition.Exposition(registry)
         self._pushed = prometheus_client.Counter("ferry_agent_holds_pushed", "Holds pushed to this agent", registry=registry)
 
     def application(self) -> web.Application:
@@ -61,9 +60,7 @@ class Endpoints:
         return web.Response(body=orjson.dumps(self._status()), content_type="application/json")
 
     async def metrics(self, _: web.Request) -> web.Response:
-        # In a thread: many services make many lines, and a pushed hold must not wait for them.
-        text = await asyncio.to_thread(prometheus_client.generate_latest, self._registry)
-        return web.Response(body=text, headers={"Content-Type": prometheus_client.CONTENT_TYPE_LATEST})
+        return web.Response(body=await self._metrics.text(), headers={"Content-Type": exposition.CONTENT_TYPE})
 
     async def livez(self, _: web.Request) -> web.Response:
         return web.Response(text="ok\n")

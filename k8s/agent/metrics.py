@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from prometheus_client import core, registry
 
-from k8s import model, protocol, views
+from k8s import views
 from k8s.agent import pressure, probe, probe_metrics, serving, structure, traffic, traffic_metrics
 
 REPAIRS = ("nginx", "orphans", "config")
@@ -54,9 +54,10 @@ class AgentMetrics(registry.Collector):
         now = {name: self._serving.served(name) for name in names}
         yield _gauge("ferry_agent_weight", "Percent that nginx sends to new", ((name, now[name].weight) for name in names))
         yield _gauge("ferry_agent_generation", "Of the accepted record", ((name, now[name].generation) for name in names))
-        converged = ((name, int(self._serving.converged(name))) for name in names)
+        converged = ((name, int(now[name].converged)) for name in names)
         yield _gauge("ferry_agent_converged", "1: nginx serves what the protocol says", converged)
-        drawn = ((name, int(_draws_each_request(memories[name].record))) for name in names)
+        records = {name: memories[name].record for name in names}
+        drawn = ((name, int(one is not None and one.exposure.drawn_anew)) for name, one in records.items())
         yield _gauge("ferry_agent_draws_each_request", "1: chance alone chooses, anew for each request", drawn)
         yield from probe_metrics.probe_families(self._probes)
         failures = core.CounterMetricFamily(
@@ -78,13 +79,6 @@ class AgentMetrics(registry.Collector):
         yield core.CounterMetricFamily(
             "ferry_agent_unreadable_log_lines", "Lines of nginx's log that could not be counted", value=self._tallies.unreadable
         )
-
-
-def _draws_each_request(record: protocol.Record | None) -> bool:
-    """Whether the share of requests must come near the weight: no rule and no sticky key has a part in it."""
-    if record is None:
-        return False
-    return record.exposure.strategy is model.Strategy.WEIGHT and record.exposure.sticky.kind is model.StickyKind.NONE
 
 
 def _gauge(name: str, text: str, values: Iterable[tuple[str, int]]) -> core.Metric:

@@ -11,6 +11,7 @@ from k8s.agent import traffic
 CLASSES = ("2xx", "5xx")  # there from the start, so that the first one is seen as an increase
 KNOWN = frozenset(str(code) for code in range(100, 600))
 OTHER = "other"
+BOUNDS = (0.1, 1.0, 10.0)  # of traffic.SECONDS: the rules read sums and counts, and each bound costs two lines a service
 
 
 def collect(tallies: Mapping[str, traffic.Tally]) -> Iterator[core.Metric]:
@@ -91,9 +92,9 @@ def _bytes(summaries: Mapping[str, traffic.Summary]) -> core.Metric:
         labels=["service", "cluster", "direction"],
     )
     for service, one in summaries.items():
-        for side in traffic.SIDES:
-            for direction in ("in", "out"):
-                family.add_metric([service, side, direction], one.bytes[side, direction])
+        for (side, direction), count in sorted(one.bytes.items()):
+            if count:
+                family.add_metric([service, side, direction], count)
     return family
 
 
@@ -111,13 +112,10 @@ def _seconds(summaries: Mapping[str, traffic.Summary]) -> core.Metric:
     family = core.HistogramMetricFamily(
         "ferry_proxy_request_seconds", "From sending a request to the head of its answer", labels=["service", "cluster"]
     )
+    ends = [traffic.SECONDS.index(bound) + 1 for bound in BOUNDS]
     for service, one in summaries.items():
         for side, timing in one.times.items():
-            total, buckets = 0, []
-            if not any(timing.buckets):
-                continue  # fifteen lines for nothing, times a thousand services
-            for bound, count in zip((*map(str, traffic.SECONDS), "+Inf"), timing.buckets, strict=True):
-                total += count
-                buckets.append((bound, total))
-            family.add_metric([service, side], buckets, timing.sum)
+            if count := timing.count:  # else it is lines for nothing, times a thousand services
+                buckets = [(str(bound), sum(timing.buckets[:end])) for bound, end in zip(BOUNDS, ends, strict=True)]
+                family.add_metric([service, side], [*buckets, ("+Inf", count)], timing.sum)
     return family

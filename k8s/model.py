@@ -190,6 +190,11 @@ class Exposure:
             missing = {Strategy.HEADER: "header", Strategy.IP: "cidrs", Strategy.USER: "user"}[self.strategy]
             raise ModelError("strategy", f"{self.strategy} needs the field {missing}; add it, or use strategy weight")
 
+    @property
+    def drawn_anew(self) -> bool:
+        """Chance alone chooses, for each request: no rule and no sticky key has a part in it."""
+        return self.strategy is Strategy.WEIGHT and self.sticky.kind is StickyKind.NONE
+
     def at(self, weight: int) -> "Exposure":
         """The same exposure at another weight."""
         return replace(self, weight=weight)

@@ -219,10 +219,21 @@ class Agent:
         heard = silence.Silence()
         while True:
             await asyncio.sleep(silence.EVERY)
-            reaching = {name: one for name, one in self.tallies.tallies.items() if self.serving.link(name) > 0}
-            found = heard.look({name: _heard(one) for name, one in reaching.items()}, now=asyncio.get_running_loop().time())
+            links = {name: self.serving.link(name) for name in self.tallies.tallies}
+            reaching = {name: self._heard(name, weight) for name, weight in links.items() if weight > 0}
+            found = heard.look(reaching, now=asyncio.get_running_loop().time())
             self._probes.hurry(found.silent)
             self._protection.hang(found.hanging)
+
+    def _heard(self, name: str, weight: int) -> silence.Heard:
+        tally, rules = self.tallies.tallies[name], self.serving.structure.get(name)
+        return silence.Heard(
+            head=max(tally.said.last_ok, tally.said.last_head),
+            new=tally.ok_tries + tally.failed_tries,
+            old=tally.said.old_answers,
+            way=(weight, rules),
+            drawn=rules is None or rules.drawn_anew,
+        )
 
     async def _wait(self, stop: asyncio.Event) -> None:
         await stop.wait()
@@ -297,11 +308,6 @@ class Agent:
     async def _ask_peers(self) -> None:
         for told in await self._peers.ask():
             self.serving.meet(told.services, told.for_all, told.orders)
-
-
-def _heard(tally: traffic.Tally) -> silence.Heard:
-    said = tally.said
-    return silence.Heard(max(said.last_ok, said.last_head), tally.ok_tries + tally.failed_tries, said.old_answers)
 
 
 def _refused(view: views.ClusterView) -> str:

@@ -2,11 +2,11 @@
 
 What hangs, and packets that are dropped without a reset, leave no failed try in the log before the time for a try is over: only
 the silence can be seen before. Alone it is a hint, worth a question: traffic may simply have ended. Where old goes on answering
-as before, clients are there, and it is more than a hint.
+as before, clients are there, and it is more than a hint; with a rule or a sticky key those of new may be others, and have left.
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -24,12 +24,15 @@ SHARE_OLD = 0.5  # and so many of those that it should have given
 
 class Heard(NamedTuple):
     """Of one service, ever growing. `head`: time of new's newest head of an answer; `new`: requests that were logged with a try
-    at new; `old`: those that old answered.
+    at new; `old`: those that old answered. `way`: all that decides who is sent to new; after a change of it the rate of before
+    says nothing. `drawn`: chance alone chooses, so that who asks old shows that new is asked, too.
     """
 
     head: float
     new: int
     old: int
+    way: Hashable = None
+    drawn: bool = True
 
 
 class Found(NamedTuple):
@@ -88,6 +91,8 @@ class Silence:
             del self._courses[name]
         for name, one in heard.items():
             course = self._courses.setdefault(name, _Course())
+            if course.moments and course.moments[-1].heard.way != one.way:
+                course = self._courses[name] = _Course()
             if not course.moments or course.moments[-1].heard.head != one.head:
                 course.add(now, one)
             else:
@@ -101,6 +106,6 @@ class Silence:
             course.told = True
             found.silent.add(name)
         long = now - course.moments[-1].at >= evidence.SLOW
-        if missing >= SURELY_MISSING and long and not course.hangs and course.old_goes_on(now, one.old):
+        if one.drawn and missing >= SURELY_MISSING and long and not course.hangs and course.old_goes_on(now, one.old):
             course.hangs = True
             found.hanging.add(name)

@@ -43,6 +43,25 @@ def test_it_hangs_only_where_old_goes_on_answering(rate: float, still: float, ha
     assert found == ([] if hangs_at is None else [hangs_at])
 
 
+def test_a_weight_or_a_rule_that_changed_makes_nobody_silent() -> None:
+    """Narrowed to a network where nobody asks, for example: new gets nothing, and nothing is wrong with it."""
+    heard = silence.Silence()
+    last = heard_for({"api": (20, 20)}, 20, heard=heard)["api"]
+    for second in range(1, 90):
+        narrowed = last._replace(old=last.old + 40 * second, way=(10, "10.2.0.0/16"))
+        assert heard.look({"api": narrowed}, now=20.0 + second) == (set(), set())
+
+
+def test_where_a_rule_or_a_key_chooses_silence_is_a_hint_and_no_hang() -> None:
+    heard = silence.Silence()
+    last = heard_for({"api": (20, 20)}, 20, heard=heard)["api"]
+    found = [
+        heard.look({"api": last._replace(old=last.old + 20 * second, drawn=False)}, now=20.0 + second) for second in range(1, 30)
+    ]
+    assert [one.silent for one in found if one.silent] == [{"api"}]
+    assert not any(one.hanging for one in found)
+
+
 def test_where_the_clients_of_old_stop_a_little_later_nothing_hangs() -> None:
     heard = silence.Silence()
     last = heard_for({"api": (20, 20)}, 20, heard=heard)["api"]

@@ -80,6 +80,10 @@ def verdict(
     by_key = key_outlook.due(start, now, service, keyed) if keyed is not None else None
     if by_key is not None and by_key.requests >= gates.minimum_requests:
         return _by_key(by_key, weight, _figures(seen))
+    by_rule = keyed is not None and keyed.strategy in {model.Strategy.HEADER, model.Strategy.IP}
+    if by_rule and seen.new < gates.minimum_requests:
+        least = f"{gates.minimum_requests} there are {TOO_FEW}"
+        return TooFew(f"only {seen.new} of {total} requests were such as go to the new cluster ({least}); nothing bad was seen")
     return Healthy(f"{share:.1%} of {total} requests went to the new cluster{_figures(seen)}")
 
 

@@ -62,6 +62,17 @@ def test_a_share_is_not_judged_where_the_rules_choose_the_requests() -> None:
     assert isinstance(judged(ZERO, fleet(counted(100, 900), counted(100, 900)), judge_share=False), health.Healthy)
 
 
+@pytest.mark.parametrize(("new", "kind"), [(0, health.TooFew), (99, health.TooFew), (100, health.Healthy)])
+def test_a_rule_that_few_requests_match_is_not_judged_by_all_the_others(new: int, kind: type[health.Verdict]) -> None:
+    ruled = model.Exposure(
+        weight=25, old_host="a.example", new_host="b.example", strategy=model.Strategy.IP, cidrs=("10.2.0.0/16",)
+    )
+    now = fleet(counted(new, 1000 - new), counted(0, 0))
+    verdict = health.verdict(ZERO, now, service="shop", weight=25, gates=GATES, judge_share=False, keyed=ruled)
+    assert isinstance(verdict, kind)
+    assert kind is health.Healthy or f"only {new} of 1000 requests were such as go to the new cluster" in verdict.sentence
+
+
 def test_few_requests_are_neither_good_nor_bad_news() -> None:
     verdict = judged(ZERO, fleet(counted(2, 7), counted(0, 0)))
     assert isinstance(verdict, health.TooFew)

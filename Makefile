@@ -32,7 +32,7 @@ check: setup  ## format, lint, types, import order: seconds
 	@$(BIN)/lint-imports --no-cache | tail -n 11
 
 test: check  ## check, then every test
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup tests
+	@$(BIN)/python -m pytest -n 3 --dist loadgroup tests
 
 BENCH ?= data-plane
 bench: setup  ## benchmarks, one JSON object a row: BENCH=data-plane (some 15 minutes), soak (BENCH_MINUTES=30), or one subject

@@ -63,19 +63,18 @@ def render(config: ProxyConfig, sites: Sequence[Site]) -> Rendered:
     blocks = [_block(config, number, site, cookies) for number, site in enumerate(ordered)]
     template = _templates().get_template("proxy.conf.j2")
 
-    def text(generation: str) -> str:
-        return template.render(
-            config=config,
-            has_keepalive_min_timeout=config.nginx_version >= KEEPALIVE_MIN_TIMEOUT_SINCE,
-            sites=blocks,
-            cookies=[nginx_values.dots(cookie) for cookie in cookies],
-            buckets=range(BUCKETS - 1),
-            last_bucket=BUCKETS - 1,
-            generation=generation,
-        )
-
-    generation = hashlib.sha256(text("").encode()).hexdigest()[:16]
-    return Rendered(text(generation), generation)
+    unnamed = template.render(
+        config=config,
+        has_keepalive_min_timeout=config.nginx_version >= KEEPALIVE_MIN_TIMEOUT_SINCE,
+        sites=blocks,
+        cookies=[nginx_values.dots(cookie) for cookie in cookies],
+        buckets=range(BUCKETS - 1),
+        last_bucket=BUCKETS - 1,
+        generation="",
+    )
+    generation = hashlib.sha256(unnamed.encode()).hexdigest()[:16]
+    # No value has a quotation mark or a space, so that only the template's own line can read like this.
+    return Rendered(unnamed.replace('return 200 "";', f'return 200 "{generation}";'), generation)
 
 
 def _block(config: ProxyConfig, number: int, site: Site, cookies: Sequence[str]) -> nginx_block.Block:

@@ -35,7 +35,7 @@ test: check  ## check, then every test
 	@$(BIN)/python -m pytest -n 3 --dist loadgroup tests
 
 BENCH ?= data-plane
-bench: setup  ## benchmarks, one JSON object a row: BENCH=data-plane (some 15 minutes), soak (BENCH_MINUTES=30), or one subject
+bench: setup  ## benchmarks, one JSON object a row: BENCH=data-plane (some 20 minutes), soak (BENCH_MINUTES=30), agent, or one subject
 	@$(BIN)/python -m tests.bench $(BENCH)
 
 pins:  ## resolve the dependencies anew (writes deploy/requirements*.txt)

@@ -4,7 +4,7 @@ import asyncio
 import sys
 import traceback
 
-from tests.bench import changes, faults, rename, rows, services, shares, soak, throughput
+from tests.bench import agent_log, agent_rounds, changes, faults, rename, rows, services, shares, soak, throughput
 
 SUBJECTS = {
     "throughput": throughput.measure,
@@ -13,9 +13,14 @@ SUBJECTS = {
     "rename": rename.measure,
     "faults": faults.measure,
     "services": services.measure,
+    "agent-log": agent_log.measure,
+    "agent-rounds": agent_rounds.measure,
     "soak": soak.measure,
 }
-GROUPS = {"data-plane": [name for name in SUBJECTS if name != "soak"]}
+GROUPS = {
+    "data-plane": [name for name in SUBJECTS if name != "soak"],
+    "agent": ["agent-log", "agent-rounds"],
+}
 
 
 def main(words: list[str]) -> int:

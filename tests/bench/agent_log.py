@@ -1,6 +1,6 @@
 """How much of a core counting nginx's log costs, and what `/metrics` costs with many services. One JSON object a row.
 
-    .venv/bin/python -m tests.bench.agent_log
+    make bench BENCH=agent
 
 `ok` compares with what was reached before. It counts CPU time; the best of some rounds, as other programs only slow it down.
 """
@@ -96,7 +96,8 @@ def scraping() -> None:
     rows.at_most(f"agent-metrics-{SERVICES}-services-size", round(len(text) / 1e6, 2), "MB", 4, n=text.count(b"\n"))
 
 
-def main() -> None:
+async def measure() -> None:
+    """Raises RuntimeError when a line was not understood."""
     counting("agent-log-plain", b"".join(line(n, "api", "new" if n % 2 else "old") for n in range(BLOCK)), 300_000)
     spread = b"".join(line(n, f"service-{n}", "new" if n % 2 else "old") for n in range(BLOCK))
     counting("agent-log-plain-400-services", spread, 300_000)
@@ -104,7 +105,3 @@ def main() -> None:
     counting("agent-log-sticky-addresses", keyed, 250_000, sticky="client_ip")
     counting("agent-log-fallbacks", b"".join(fallback(n) for n in range(BLOCK)), 60_000)
     scraping()
-
-
-if __name__ == "__main__":
-    main()

@@ -80,6 +80,8 @@ class Applying:
             case migration.Kind.RELEASE:
                 await self._writing.wish_down(plan.service, plan.after)
                 return await self._releasing.end(plan.service, effect.clears), ""
+            case _:  # the weight stays as it is, and so does the document
+                return "", ""
 
 
 def _id(effect: effects.WriteRecord) -> str:

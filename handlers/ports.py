@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from handlers import messages
-from handlers.rules import effects, migration
-from k8s import model, protocol, views, wish_change
+from handlers.rules import effects, gates, migration
+from k8s import entry_change, model, protocol, views, wish_change
 
 
 class Clock(Protocol):
@@ -140,3 +140,29 @@ class Alerts(Protocol):
 
     async def blind(self) -> str:
         """Why nobody watches (Watchdog missing, Alertmanager away), as one sentence; empty: eyes are open."""
+
+
+class Journeys(Protocol):
+    async def keep(self, service: str, journey: Mapping[str, Any], expected_revision: int) -> bool:
+        """Sign it and put it beside the service's record. False: another revision stands there. Raises errors.ClusterError."""
+
+
+class Entries(Protocol):
+    """The objects around a service: Ingresses, Services, network policies, the old application."""
+
+    async def plan(self, service: model.Service, stage: entry_change.Stage) -> entry_change.Arrangement:
+        """By a dry run: nothing is changed. Raises errors.ClusterError."""
+
+    async def arrange(self, service: model.Service, stage: entry_change.Stage, objects: tuple[tuple[str, str], ...]) -> str:
+        """Exactly these (`Arrangement.objects`), in order; what is so already is left. Answers what was done, one sentence.
+
+        Raises errors.Conflict when somebody owns, or has moved, what is to be changed; other errors.ClusterError.
+        """
+
+    def view(self, service: str) -> entry_change.EntryView:
+        """As of the last look, some seconds ago; at no cost."""
+
+
+class Measures(Protocol):
+    def look(self) -> gates.Look:
+        """As of the last look; at no cost. `trouble` where there is none that counts."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from handlers import messages
-from handlers.rules import migration
-from k8s import model
+from handlers.rules import journeys, migration
+from k8s import entry_change, model
 
 
 class EventKind(StrEnum):
@@ -98,6 +98,22 @@ class NoteOperation:
     """Keep the operation's newest form, signed, beside the record in the cluster."""
 
     operation: migration.Operation
+
+
+@dataclass(frozen=True, slots=True)
+class ArrangeObjects:
+    """Carry out the objects of the operation's plan. Answered by ObjectsArranged or ObjectsNotArranged with `operation.id`."""
+
+    operation: migration.Operation
+    stage: entry_change.Stage
+
+
+@dataclass(frozen=True, slots=True)
+class KeepJourney:
+    """Sign and keep the journey beside the record, over the revision it was decided from (0: none may stand there)."""
+
+    journey: journeys.Journey
+    expected_revision: int
 
 
 @dataclass(frozen=True, slots=True)

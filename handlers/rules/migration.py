@@ -11,7 +11,8 @@ from enum import StrEnum
 from typing import Any
 
 from handlers import messages
-from k8s import model
+from handlers.rules import approval, gates, journeys
+from k8s import entry_change, model
 
 
 class Phase(StrEnum):
@@ -34,6 +35,20 @@ class Kind(StrEnum):
     RAISE = "raise"  # needs approval and confirmation
     LOWER = "lower"  # needs one confirmation
     RELEASE = "release"  # clears holds: a raise in kind
+    RUN = "run"  # a standing approval of a ladder's steps: moves nothing by itself, and is approved like the highest of them
+    PREPARE = "prepare"  # objects: the host is handed to the proxies
+    FINISH = "finish"  # the entry for good, and the record is finished
+    REMOVE = "remove"  # objects: the old application goes
+    BYPASS = "bypass"  # objects: the original entry again; towards old, so one confirmation is enough
+
+
+UNAPPROVED = frozenset({Kind.LOWER, Kind.BYPASS})  # towards old: one confirmation by any member
+OBJECTS = {  # kinds that change objects, and the stage that is arranged first
+    Kind.PREPARE: entry_change.Stage.PREPARE,
+    Kind.FINISH: entry_change.Stage.FORWARD,
+    Kind.REMOVE: entry_change.Stage.REMOVE,
+    Kind.BYPASS: entry_change.Stage.BYPASS,
+}
 
 
 class Outcome(StrEnum):
@@ -53,7 +68,8 @@ class Plan:
 
     `generation` and `before`: of the record it starts from (0, None: none yet). `wish`: the document's weight it will
     overwrite. `clears`: holds it ends. `objects`: names of the objects touched with a hash of their specs.
-    `config_diff`: unified diff of the rendered nginx text.
+    `config_diff`: unified diff of the rendered nginx text, or of the objects. `steps`, `until` (ISO time): of a RUN. `skips`:
+    what a raise passes over (soak, too few requests), in words; empty: nothing.
     """
 
     service: str
@@ -65,8 +81,13 @@ class Plan:
     clears: tuple[str, ...] = ()
     objects: tuple[tuple[str, str], ...] = ()
     config_diff: str = ""
+    steps: tuple[int, ...] = ()
+    until: str = ""
+    skips: str = ""
 
     def as_document(self) -> dict[str, Any]:
+        """Fields of the later kinds only where they say something: plans made before them keep their hash."""
+        more = {"steps": list(self.steps), "until": self.until, "skips": self.skips}
         return {
             "service": self.service,
             "kind": str(self.kind),
@@ -77,6 +98,7 @@ class Plan:
             "clears": list(self.clears),
             "objects": [list(pair) for pair in self.objects],
             "config_diff": self.config_diff,
+            **{name: value for name, value in more.items() if value},
         }
 
     @property
@@ -90,16 +112,7 @@ class Plan:
         return self.before.weight if self.before else 0
 
 
-@dataclass(frozen=True, slots=True)
-class Approval:
-    """`id` is consumed with the plan hash it names; `by` is a person other than the requester."""
-
-    id: str
-    by: str
-    shown: str
-    at: datetime
-    plan_hash: str
-    source: messages.Source = messages.Source.SLACK
+Approval = approval.Approval
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +195,10 @@ class Migration:
     trust: Trust = field(default_factory=Trust)
     still_firing: tuple[str, ...] = ()  # those of `holds` whose cause still fires: they cannot be released
     last: Operation | None = None  # the newest decided operation: late clicks are answered from it
+    journey: journeys.Journey | None = None  # None: nothing is written yet
+    entry: entry_change.EntryView = field(default_factory=entry_change.EntryView)
+    judgement: gates.Judgement = field(default_factory=gates.Judgement)
+    wished: model.Service | None = None  # the document's entry: ladder, soak, backup, gates
     certain: bool = True  # False: the cluster or the record cannot be read, so `exposure` may not be what proxies serve
 
     @property

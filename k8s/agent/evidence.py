@@ -59,18 +59,21 @@ class Evidence:
 
     def new_was_slow(self, began: float, seconds: float) -> None:
         """Answered well, but perhaps so late that nobody would call it well."""
-        if seconds < self._slow(SLOW_UNKNOWN):
+        if seconds < self.slow(SLOW_UNKNOWN):
             self.new_answered_well(began, seconds)
         else:
             self.new_answered_badly(began, seconds)
 
     def client_left_new(self, began: float, waited: float) -> None:
         """It had waited so long for a head that did not come; a client that leaves soon says nothing."""
-        if waited >= self._slow(SLOW):
+        if waited >= self.slow(SLOW):
             self.new_failed(began, waited)
 
-    def _slow(self, unknown: float) -> float:
-        """Seconds. Where old itself takes its time, as for requests that wait for news, new may, too."""
+    def slow(self, unknown: float = SLOW_UNKNOWN) -> float:
+        """Seconds after which an answer is late; `unknown` where old has not answered yet.
+
+        Where old itself takes its time, as for requests that wait for news, new may, too.
+        """
         return max(SLOW, TIMES_OLD * self.old_mean) if self.old_answers else unknown
 
     def old_answered(self, head: float, seconds: float) -> None:

@@ -233,6 +233,8 @@ class Agent:
             old=tally.said.old_answers,
             way=(weight, rules),
             drawn=rules is None or rules.drawn_anew,
+            weight=weight,
+            slow=tally.said.slow(),
         )
 
     async def _wait(self, stop: asyncio.Event) -> None:

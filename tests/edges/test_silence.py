@@ -75,3 +75,45 @@ def test_at_a_weight_of_100_what_old_answers_for_a_new_cluster_that_is_full_tell
     assert heard.look({"api": last}, now=23.0).hanging == set()
     assert heard.look({"api": last._replace(old=2)}, now=24.0).hanging == set()
     assert heard.look({"api": last._replace(old=5)}, now=25.0).hanging == {"api"}
+
+
+@pytest.mark.parametrize(
+    ("weight", "drawn", "slow", "hangs_at"),
+    [
+        (50, True, 3.0, 3),
+        (5, True, 3.0, 19),
+        (75, True, 3.0, 3),
+        (50, True, 8.0, 8),
+        (50, False, 3.0, None),
+        (100, True, 3.0, 3),
+    ],
+)
+def test_right_after_a_change_of_the_weight_what_old_answers_tells_a_hang(
+    weight: int, drawn: bool, slow: float, hangs_at: int | None
+) -> None:
+    """Then new is most likely to fail, and nobody knows yet how often it answers. 20 requests a second come to old."""
+    heard = silence.Silence()
+    last = heard_for({"api": (2, 20)}, 20, heard=heard)["api"]
+    changed = last._replace(way=(weight,), drawn=drawn, weight=weight, slow=slow)
+    looks = (
+        heard.look({"api": changed._replace(old=last.old + 20 * second)}, now=20.0 + second).hanging for second in range(1, 26)
+    )
+    found = [second for second, hanging in enumerate(looks) if hanging]
+    assert found == ([] if hangs_at is None else [hangs_at])
+
+
+def test_right_after_a_change_of_the_weight_answers_of_new_are_no_hang() -> None:
+    heard = silence.Silence()
+    last = heard_for({"api": (2, 20)}, 20, heard=heard)["api"]
+    for second in range(1, 60):
+        steady = last._replace(way=(50,), weight=50, old=last.old + 20 * second, head=last.head + 2 * (second // 2))
+        assert heard.look({"api": steady}, now=20.0 + second) == (set(), set())
+
+
+def test_right_after_everything_went_to_new_its_silence_is_worth_a_question() -> None:
+    """Old answers nothing any more that could show that clients are there."""
+    heard = silence.Silence()
+    last = heard_for({"api": (2, 2), "quiet": (0.1, 0.1)}, 20, heard=heard)
+    found = [heard.look({name: one._replace(way=(100,), weight=100) for name, one in last.items()}, now=20.0 + second)
+             for second in range(1, 10)]  # fmt: skip
+    assert [(second, one) for second, one in enumerate(found) if one != (set(), set())] == [(3, ({"api"}, set()))]

@@ -100,6 +100,16 @@ class Records:
         return await self._book.history(service)
 
 
+class Journeys:
+    """`handlers.ports.Journeys`."""
+
+    def __init__(self, book: records.RecordBook) -> None:
+        self._book = book
+
+    async def keep(self, service: str, journey: Mapping[str, Any], expected_revision: int) -> bool:
+        return await self._book.keep_journey(service, journey, expected_revision)
+
+
 class Wishes:
     """`handlers.ports.Wishes`."""
 

@@ -37,10 +37,12 @@ class ClusterSide:
         self.keys = trusted_keys.TrustedKeys(self._api, told.namespace, signer)
         self.port = cluster_port.ClusterPort(
             cluster_watch.ClusterWatch(
-                self._api, told.namespace, self.keys, wish_document.read_entries, weights=wish_document.weights
+                self._api, told.namespace, self.keys, wish_document.read_entries, weights=wish_document.weights, journeys=True
             )
         )
-        self.records = cluster_port.Records(records.RecordBook(self._api, told.namespace, signer, self.keys), head=head)
+        book = records.RecordBook(self._api, told.namespace, signer, self.keys)
+        self.records = cluster_port.Records(book, head=head)
+        self.journeys = cluster_port.Journeys(book)
         self.wishes = cluster_port.Wishes(wish.WishBook(self._api, told.namespace))
         self.documents = wish.DocumentBook(self._api, told.namespace)
         self.holds = cluster_port.Holds(holds.HoldBook(self._api, told.namespace), clock=clock, counts=counts)

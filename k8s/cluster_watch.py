@@ -28,7 +28,8 @@ class ClusterWatch:
     """Watches from `async with` on; `view` is what was last seen, `changes` tells of every newer one.
 
     `parse` reads `migration.yaml`, entry by entry. What it refuses leaves the last good in the view, with the trouble; what is
-    lower in it (where nothing can be read: what `weights` finds) is obeyed all the same. See `k8s.wish_following`.
+    lower in it (where nothing can be read: what `weights` finds) is obeyed all the same. See `k8s.wish_following`. `journeys`:
+    show them too; agents have no use for them.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class ClusterWatch:
         *,
         weights: Weights | None = None,
         limits: watch.Limits | None = None,
+        journeys: bool = False,
     ) -> None:
         def watcher(*, labels: str = "", name: str = "") -> watch.Watcher:
             fields = f"metadata.name={name}" if name else ""
@@ -49,6 +51,7 @@ class ClusterWatch:
         self._verifier = verifier
         self._parse = parse
         self._weights = weights
+        self._reads_journeys = journeys
         self._config = watcher(name=wish.CONFIG_MAP)
         self._holds = watcher(name=holds.CONFIG_MAP)
         self._records = watcher(labels=record_document.RECORD_SELECTOR)
@@ -62,6 +65,7 @@ class ClusterWatch:
         self._record_maps: dict[str, Mapping[str, Any]] = {}  # as they were read: a new set of keys judges them anew
         self._sightings: dict[str, record_document.Sighting] = {}
         self._highest: dict[tuple[str, str], int] = {}  # generation by service and uid of the record's ConfigMap
+        self._journeys: dict[tuple[str, str], Mapping[str, Any]] = {}  # the newest seen, by the same
         self._lost: dict[str, str] = {}
         self._view = views.ClusterView()
         self._newer = asyncio.Event()
@@ -179,11 +183,26 @@ class ClusterWatch:
                 pass
 
     def _sighted(self, item: Mapping[str, Any]) -> tuple[str, record_document.Sighting]:
-        seen = record_document.read(item, self._verifier)
+        seen = record_document.read(item, self._verifier, journeys=self._reads_journeys)
         if seen.record is not None:
             key = (seen.service, seen.uid)
             self._highest[key] = max(seen.record.generation, self._highest.get(key, 0))
-        return seen.service, seen
+        return seen.service, self._with_newest_journey(seen)
+
+    def _with_newest_journey(self, seen: record_document.Sighting) -> record_document.Sighting:
+        """An earlier one that was put back by hand would give back approvals that were used, or void."""
+        key = (seen.service, seen.uid)
+        newest = self._journeys.get(key)
+        if seen.journey_sealed:
+            return seen
+        if seen.journey_revision >= record_document.journey_revision(newest):
+            if seen.journey is not None:
+                self._journeys[key] = seen.journey
+            return seen
+        lost = (
+            f"the journey beside the record of {seen.service} was taken away or put back by hand; the newest that was seen counts"
+        )
+        return replace(seen, journey=newest, journey_trouble=seen.journey_trouble or lost)
 
     def _publish(self) -> None:
         self._following = now = self._follow()
@@ -219,6 +238,8 @@ class ClusterWatch:
             highest=self._highest.get((seen.service, seen.uid), 0) if seen else 0,
             refused=self._following.refused.get(name, ""),
             asked=self._following.asked.get(name),
+            journey=seen.journey if seen else None,
+            journey_trouble=seen.journey_trouble if seen else "",
         )
 
     def _synced(self) -> bool:

@@ -15,7 +15,9 @@ KIND_LABEL = "ferry.migration/kind"
 SERVICE_LABEL = "ferry.migration/service"
 RECORD_SELECTOR = f"{KIND_LABEL}=record"
 REVISION_DOMAIN = b"ferry/revision/1\n"
+JOURNEY_DOMAIN = b"ferry/journey/1\n"
 _ENVELOPE = {"protocol", "key_id", "uid", "service", "operation_id", "operation"}
+_JOURNEY_ENVELOPE = {"protocol", "key_id", "uid", "service", "journey"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,8 @@ class Sighting:
     """A record's ConfigMap as it was found. `signed`: decoded and its signature is good, for whatever ConfigMap it was made.
 
     `counts`: also signed for this very ConfigMap and service. `trouble`: why it does not count, a sentence. `operation`:
-    the verified document beside it.
+    the verified document beside it. `journey`: likewise, of the service's way (`journey_revision` is its own count);
+    `journey_sealed`: a newer Ferry signed it for this service: it is neither read nor written over.
     """
 
     service: str
@@ -36,6 +39,13 @@ class Sighting:
     operation: Mapping[str, Any] | None = None
     operation_id: str = ""
     operation_trouble: str = ""
+    journey: Mapping[str, Any] | None = None
+    journey_trouble: str = ""
+    journey_sealed: bool = False
+
+    @property
+    def journey_revision(self) -> int:
+        return journey_revision(self.journey)
 
     @property
     def record(self) -> protocol.Record | None:
@@ -76,14 +86,28 @@ def operation_data(
     return {"operation": payload.decode(), "operation-signature": signer.sign(protocol.OPERATION_DOMAIN + payload)}
 
 
-def read(config_map: Mapping[str, Any], verifier: signing.Verifier) -> Sighting:
-    """What a record's ConfigMap says; never raises: what cannot be read does not count and says why."""
+def journey_data(journey: Mapping[str, Any], signer: signing.Signer, *, uid: str, service: str) -> dict[str, str]:
+    """Bound to its ConfigMap and service like an operation. Agents and older bots do not look at it."""
+    envelope = {"protocol": protocol.VERSION, "key_id": signer.key_id, "uid": uid, "service": service, "journey": journey}
+    payload = canonical(envelope)
+    return {"journey": payload.decode(), "journey-signature": signer.sign(JOURNEY_DOMAIN + payload)}
+
+
+def journey_revision(journey: Mapping[str, Any] | None) -> int:
+    """The document's own count of its changes; 0: there is none."""
+    number = journey.get("revision") if journey is not None else 0
+    return number if isinstance(number, int) else 0
+
+
+def read(config_map: Mapping[str, Any], verifier: signing.Verifier, *, journeys: bool = True) -> Sighting:
+    """What a record's ConfigMap says; never raises: what cannot be read counts not and says why. `journeys`: read it too."""
     metadata = config_map.get("metadata") or {}
     name = str(metadata.get("name") or "")
     service = name.removeprefix("migration-record-")
     data = config_map.get("data") or {}
     uid = str(metadata.get("uid") or "")
     operation, operation_id, operation_trouble = _operation(data, verifier, service, uid)
+    journey, journey_trouble, journey_sealed = _journey(data, verifier, service, uid) if journeys else (None, "", False)
     seen = Sighting(
         service,
         uid,
@@ -91,6 +115,9 @@ def read(config_map: Mapping[str, Any], verifier: signing.Verifier) -> Sighting:
         operation=operation,
         operation_id=operation_id,
         operation_trouble=operation_trouble,
+        journey=journey,
+        journey_trouble=journey_trouble,
+        journey_sealed=journey_sealed,
     )
     if not data.get("record"):
         return seen
@@ -129,6 +156,26 @@ def _operation(
     if not signed or envelope["uid"] != uid or envelope["service"] != service:
         return None, "", f"the operation beside the record of {service} is not signed for it; it does not count"
     return document, operation_id, ""
+
+
+def _journey(
+    data: Mapping[str, Any], verifier: signing.Verifier, service: str, uid: str
+) -> tuple[Mapping[str, Any] | None, str, bool]:
+    text = data.get("journey")
+    if not text:
+        return None, "", False
+    payload, signature = str(text).encode(), str(data.get("journey-signature") or "")
+    unread = f"the journey beside the record of {service} cannot be read; it does not count, and what was soaked is soaked again"
+    try:
+        envelope = json.loads(payload)
+        signed = verifier.verify(str(envelope["key_id"]), JOURNEY_DOMAIN + payload, signature)
+        if not signed or envelope["uid"] != uid or envelope["service"] != service:
+            return None, f"the journey beside the record of {service} is not signed for it; it does not count", False
+        if set(envelope) != _JOURNEY_ENVELOPE or envelope["protocol"] != protocol.VERSION:
+            return None, f"the journey beside the record of {service} speaks another protocol; upgrade Ferry", True
+        return dict(envelope["journey"]), "", False
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None, unread, False
 
 
 def revision_name(service: str, generation: int, operation_id: str) -> str:

@@ -75,6 +75,24 @@ class RecordBook:
                 return
         raise errors.Conflict(f"the record of {service} changed {_TRIES} times while its operation was noted; try again")
 
+    async def keep_journey(self, service: str, document: Mapping[str, Any], expected_revision: int) -> bool:
+        """Replaces the signed journey beside the record, or where the record is going to be; record and operation stay.
+
+        False when a later one than `expected_revision` stands there (0: none may). An earlier one was put back by hand and gives
+        way. The same document again changes nothing. Raises errors.Invalid for one of a newer Ferry, other errors.ClusterError.
+        """
+        for _ in range(_TRIES):
+            seen = await self._seen_or_made(service)
+            if seen.journey == document:
+                return True
+            if seen.journey_sealed:
+                raise errors.Invalid(seen.journey_trouble)
+            if seen.journey_revision > expected_revision:
+                return False
+            if await self._set(seen, record_document.journey_data(document, self._signer, uid=seen.uid, service=seen.service)):
+                return True
+        raise errors.Conflict(f"the record of {service} changed {_TRIES} times while its journey was written; try again")
+
     async def history(self, service: str) -> tuple[views.Revision, ...]:
         """The chain that the record points to, newest first; a revision nobody points to never happened."""
         seen = await self._seen(service)
@@ -83,7 +101,7 @@ class RecordBook:
     async def verify(self, service: str) -> tuple[str, ...]:
         """What does not verify, in sentences; empty: everything does."""
         seen = await self._seen(service)
-        troubles = [trouble for trouble in (seen.trouble, seen.operation_trouble) if trouble]
+        troubles = [trouble for trouble in (seen.trouble, seen.operation_trouble, seen.journey_trouble) if trouble]
         return (*troubles, *await self._revisions.troubles(service, seen.record))
 
     async def _seen(self, service: str) -> record_document.Sighting:

@@ -19,6 +19,8 @@ class ServiceView:
     none. `highest`: the highest generation that was seen in the record's ConfigMap, by this watch or by an agent; 0: none.
     `refused`: why `migration.yaml` cannot be followed for it now, in one sentence; `wished` is its last good entry then, and
     None where nobody knows one (`wish_known`). `asked`: the weight that its refused entry clearly names, all the same.
+    `journey`: the newest signed document of its way that was seen beside the record (`journey_trouble`: what is wrong with the
+    one that stands there now).
     """
 
     name: str
@@ -33,6 +35,8 @@ class ServiceView:
     highest: int = 0
     refused: str = ""
     asked: int | None = None
+    journey: Mapping[str, Any] | None = None
+    journey_trouble: str = ""
 
     @property
     def stale(self) -> bool:
@@ -42,7 +46,7 @@ class ServiceView:
     @property
     def trouble(self) -> tuple[str, ...]:
         """What is wrong with this service, in sentences; nothing of it concerns another one."""
-        sentences = [self.record_trouble, self.operation_trouble, self.refused]
+        sentences = [self.record_trouble, self.operation_trouble, self.journey_trouble, self.refused]
         if self.stale:
             sentences.append(
                 f"the record of {self.name} was restored by hand (generation {self.generation}, {self.highest} was seen) and "

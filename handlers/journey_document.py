@@ -1,0 +1,225 @@
+"""A journey as a JSON document: what is signed beside a service's record in the cluster. Pure.
+
+Fields that a newer version wrote are kept and written back; another `version` is refused: what is not understood neither climbs
+nor is written over.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from handlers import journey_messages, messages
+from handlers.rules import approval, journeys
+from k8s import model
+
+VERSION = 1
+_KNOWN = frozenset({
+    "version", "service", "revision", "soak", "served", "run", "standing", "baseline", "hundred", "finished", "removed",
+})  # fmt: skip
+
+
+class UnreadableJourneyError(ValueError):
+    """The document is no journey of this version; the sentence says what is wrong and what to do."""
+
+
+def to_document(journey: journeys.Journey) -> dict[str, Any]:
+    """Plain JSON values; times as ISO 8601 in UTC. What says nothing is null."""
+    kept: dict[str, Any] = json.loads(journey.kept) if journey.kept else {}
+    return {
+        **kept,
+        "version": VERSION,
+        "service": journey.service,
+        "revision": journey.revision,
+        "soak": _soak_document(journey.soak) if journey.soak else None,
+        "served": list(journey.served),
+        "run": _run_document(journey.run) if journey.run else None,
+        "standing": _standing_document(journey.standing) if journey.standing else None,
+        "baseline": _baseline_document(journey.baseline) if journey.baseline else None,
+        "hundred": _text_of(journey.hundred),
+        "finished": _text_of(journey.finished),
+        "removed": _text_of(journey.removed),
+    }
+
+
+def from_document(document: Mapping[str, Any]) -> journeys.Journey:
+    """The inverse of `to_document`. Raises UnreadableJourneyError."""
+    if document.get("version") != VERSION:
+        raise UnreadableJourneyError(
+            f"the journey has version {document.get('version')!r} and this Ferry knows {VERSION}; upgrade Ferry, or let the "
+            "newer one go on"
+        )
+    try:
+        unknown = {name: value for name, value in document.items() if name not in _KNOWN}
+        return journeys.Journey(
+            service=_text(document["service"]),
+            revision=_number(document["revision"]),
+            soak=_soak(document["soak"]) if document["soak"] is not None else None,
+            served=_numbers(document["served"]),
+            run=_run(document["run"]) if document["run"] is not None else None,
+            standing=_standing(document["standing"]) if document["standing"] is not None else None,
+            baseline=_baseline(document["baseline"]) if document["baseline"] is not None else None,
+            hundred=_moment(document["hundred"]),
+            finished=_moment(document["finished"]),
+            removed=_moment(document["removed"]),
+            kept=json.dumps(unknown, sort_keys=True, separators=(",", ":")) if unknown else "",
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UnreadableJourneyError(
+            f"the journey beside the record cannot be read ({type(error).__name__}: {error}); see what wrote it"
+        ) from None
+
+
+def _soak_document(one: journeys.Soak) -> dict[str, Any]:
+    return {
+        "weight": one.weight,
+        "generation": one.generation,
+        "seconds": one.seconds,
+        "began": _text_of(one.began),
+        "missing": one.missing,
+        "resets": one.resets,
+    }
+
+
+def _soak(document: Mapping[str, Any]) -> journeys.Soak:
+    return journeys.Soak(
+        weight=_number(document["weight"]),
+        generation=_number(document["generation"]),
+        seconds=_seconds(document["seconds"]),
+        began=_moment(document["began"]),
+        missing=_text(document["missing"]),
+        resets=_number(document["resets"]),
+    )
+
+
+def _run_document(one: journeys.Run) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "mode": str(one.mode),
+        "requester": one.requester,
+        "requester_shown": one.requester_shown,
+        "began": _text_of(one.began),
+        "place": {"channel": one.place.channel, "thread": one.place.thread},
+        "source": str(one.source),
+        "reason": one.reason,
+        "paused": one.paused,
+    }
+
+
+def _run(document: Mapping[str, Any]) -> journeys.Run:
+    return journeys.Run(
+        id=_text(document["id"]),
+        mode=journey_messages.Mode(document["mode"]),
+        requester=_text(document["requester"]),
+        requester_shown=_text(document["requester_shown"]),
+        began=_time(document["began"]),
+        place=messages.Place(_text(document["place"]["channel"]), _text(document["place"]["thread"])),
+        source=messages.Source(document["source"]),
+        reason=_text(document["reason"]),
+        paused=_text(document["paused"]),
+    )
+
+
+def _standing_document(one: journeys.Standing) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "requester": one.requester,
+        "requester_shown": one.requester_shown,
+        "plan_hash": one.plan_hash,
+        "steps": list(one.steps),
+        "until": _text_of(one.until),
+        "base": one.base.as_document(),
+        "approvals": [
+            {
+                "id": each.id,
+                "by": each.by,
+                "shown": each.shown,
+                "at": _text_of(each.at),
+                "plan_hash": each.plan_hash,
+                "source": str(each.source),
+            }
+            for each in one.approvals
+        ],
+        "used": list(one.used),
+        "wave": one.wave,
+        "order": one.order,
+    }
+
+
+def _standing(document: Mapping[str, Any]) -> journeys.Standing:
+    return journeys.Standing(
+        id=_text(document["id"]),
+        requester=_text(document["requester"]),
+        requester_shown=_text(document["requester_shown"]),
+        plan_hash=_text(document["plan_hash"]),
+        steps=_numbers(document["steps"]),
+        until=_time(document["until"]),
+        base=model.exposure_from(document["base"]),
+        approvals=tuple(
+            approval.Approval(
+                id=_text(each["id"]),
+                by=_text(each["by"]),
+                shown=_text(each["shown"]),
+                at=_time(each["at"]),
+                plan_hash=_text(each["plan_hash"]),
+                source=messages.Source(each["source"]),
+            )
+            for each in document["approvals"]
+        ),
+        used=_numbers(document["used"]),
+        wave=_text(document["wave"]),
+        order=_number(document["order"]),
+    )
+
+
+def _baseline_document(one: journeys.Baseline) -> dict[str, Any]:
+    return {"average": one.average, "p99": one.p99, "requests": one.requests, "at": _text_of(one.at)}
+
+
+def _baseline(document: Mapping[str, Any]) -> journeys.Baseline:
+    return journeys.Baseline(
+        average=_seconds(document["average"]),
+        p99=_seconds(document["p99"]),
+        requests=_number(document["requests"]),
+        at=_time(document["at"]),
+    )
+
+
+def _text_of(at: datetime | None) -> str | None:
+    return at.astimezone(UTC).isoformat() if at is not None else None
+
+
+def _time(value: object) -> datetime:
+    at = datetime.fromisoformat(_text(value))
+    if at.tzinfo is None:
+        raise ValueError(f"{value!r} names no time zone")
+    return at.astimezone(UTC)
+
+
+def _moment(value: object) -> datetime | None:
+    return None if value is None else _time(value)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
+
+
+def _number(value: object) -> int:
+    if type(value) is not int:
+        raise TypeError(f"{value!r} is no whole number")
+    return value
+
+
+def _numbers(value: object) -> tuple[int, ...]:
+    if not isinstance(value, list):
+        raise TypeError(f"{value!r} is no list")
+    return tuple(_number(one) for one in value)
+
+
+def _seconds(value: object) -> float:
+    """Finite and not below 0: JSON of Python knows NaN, and NaN is never less than anything."""
+    if type(value) not in (int, float) or not 0 <= float(str(value)) < float("inf"):
+        raise TypeError(f"{value!r} is no number of seconds")
+    return float(str(value))

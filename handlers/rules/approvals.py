@@ -7,7 +7,7 @@ service's generation, so that an approval that was used, or overtaken, counts fo
 from datetime import datetime
 
 from handlers import messages
-from handlers.rules import effects, migration, planning, refusals
+from handlers.rules import effects, migration, planning, policy, refusals
 
 Reason = refusals.Reason
 
@@ -24,10 +24,34 @@ def counting(operation: migration.Operation, now: datetime) -> tuple[migration.A
 
 
 def needed(operation: migration.Operation) -> int:
-    """How many distinct persons; a lowering needs none, anything else never less than one."""
-    if operation.plan.kind is migration.Kind.LOWER:
+    """How many distinct persons; what leads to old needs none, anything else never less than one."""
+    if operation.plan.kind in migration.UNAPPROVED:
         return 0
     return max(1, operation.approvals_needed)
+
+
+def wanted(trust: migration.Trust, plan: migration.Plan) -> int:
+    """How many the policy asks for: by the weight that new may carry in the end."""
+    match plan.kind:
+        case kind if kind in migration.UNAPPROVED:
+            return 0
+        case migration.Kind.RUN:
+            return trust.persons(max(plan.steps, default=plan.after.weight))
+        case migration.Kind.FINISH | migration.Kind.REMOVE:
+            return trust.persons(100)
+        case migration.Kind.PREPARE:
+            return trust.persons(0)
+        case _:
+            return trust.persons(plan.after.weight)
+
+
+def too_few_now(of: migration.Migration, operation: migration.Operation) -> refusals.Refusal | None:
+    """The settings ask for more persons than when it was requested: what was complete then is not now."""
+    asked, now = needed(operation), wanted(of.trust, operation.plan)
+    if now <= asked:
+        return None
+    changed = f"the settings ask for {now} approvals by now, and for {asked} when it was requested"
+    return refusals.refuse(Reason.DRIFTED, service=of.service, changed=changed)
 
 
 def enough(operation: migration.Operation, now: datetime) -> bool:
@@ -78,8 +102,10 @@ def drift(of: migration.Migration, plan: migration.Plan) -> refusals.Refusal | N
     return None
 
 
-def forbids_raise(of: migration.Migration, plan: migration.Plan) -> refusals.Refusal | None:
-    """What forbids this raise or release now: holds, their causes, blockers, too large a step. Persons are asked apart."""
+def forbids_raise(of: migration.Migration, plan: migration.Plan, now: datetime) -> refusals.Refusal | None:
+    """What forbids this raise or release now: holds, their causes, blockers, the policy. Persons are asked apart."""
+    if plan.kind in migration.UNAPPROVED:
+        return None
     others = tuple(hold for hold in of.holds if hold not in plan.clears)
     if others:
         return refusals.refuse(Reason.HELD, service=of.service, holds=", ".join(others))
@@ -89,17 +115,4 @@ def forbids_raise(of: migration.Migration, plan: migration.Plan) -> refusals.Ref
     if of.blockers:
         reason = Reason.NOT_RELEASED if plan.kind is migration.Kind.RELEASE else Reason.BLOCKED
         return refusals.refuse(reason, service=of.service, blockers="; ".join(of.blockers))
-    # What other rules select is no part of what new has had so far: from there the whole weight is the step.
-    start = plan.from_weight if plan.before is not None and planning.same_but_weight(plan.before, plan.after) else 0
-    step, largest = plan.after.weight - start, of.trust.largest_step
-    if step > largest:
-        return refusals.refuse(
-            Reason.STEP_TOO_LARGE,
-            service=of.service,
-            before=start,
-            after=plan.after.weight,
-            step=step,
-            largest=largest,
-            suggestion=start + largest,
-        )
-    return None
+    return policy.against_raise(of, plan, now)

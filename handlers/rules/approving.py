@@ -19,9 +19,9 @@ def approve(of: migration.Migration, message: messages.Approve, now: datetime) -
     refusal = _may_not_approve(of, waiting, message, now)
     if refusal:
         return decision.refused(of, refusal)
-    if waiting.plan.kind is migration.Kind.LOWER:
+    if waiting.plan.kind in migration.UNAPPROVED:
         return decision.refused(of, _already_approved(of, waiting))
-    against = approvals.forbids_raise(of, waiting.plan) or approvals.drift(of, waiting.plan)
+    against = approvals.forbids_raise(of, waiting.plan, now) or approvals.drift(of, waiting.plan)
     if against:
         return _stopped(of, against, now)
     approval = migration.Approval(
@@ -99,7 +99,9 @@ def confirm(of: migration.Migration, message: messages.Confirm, now: datetime) -
         refusal = _not_approved(of, waiting, now)
     if refusal:
         return decision.refused(of, refusal)
-    against = approvals.forbids_raise(of, waiting.plan) or approvals.drift(of, waiting.plan)
+    against = (
+        approvals.forbids_raise(of, waiting.plan, now) or approvals.drift(of, waiting.plan) or approvals.too_few_now(of, waiting)
+    )
     if against:
         return _stopped(of, against, now)
     return _apply(of, waiting, message, now)
@@ -190,8 +192,8 @@ def _not_approved(of: migration.Migration, waiting: migration.Operation, now: da
 
 
 def _already_approved(of: migration.Migration, waiting: migration.Operation) -> refusals.Refusal:
-    lowering = waiting.plan.kind is migration.Kind.LOWER
-    by = "nobody, because lowering needs no approval" if lowering else approvals.approved_by(waiting)
+    to_old = waiting.plan.kind in migration.UNAPPROVED
+    by = "nobody, because what leads to old needs no approval" if to_old else approvals.approved_by(waiting)
     expires = approvals.clock(waiting.expires_at)
     facts = {"approvers": by, "requester": waiting.requester_shown, "expires": expires}
     return refusals.refuse(Reason.ALREADY_APPROVED, service=of.service, **facts)

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from handlers import messages
-from handlers.rules import approval, gates, journeys
+from handlers.rules import approval, freezes, gates, journeys
 from k8s import entry_change, model
 
 
@@ -162,11 +162,17 @@ class Trust:
     """The approval policy. `lasts`: how long a request stays open. `largest_step`: percent points one raise may add.
 
     `approvers`: (from this weight on, so many distinct persons); the highest line that applies counts, never less than one.
+    `soak`: no raise by hand before the weight in force has soaked. `freeze`: when nothing is raised. `protected`: services that
+    nobody raises. `standing`: the longest that a standing approval lasts.
     """
 
     lasts: timedelta = timedelta(hours=1)
     approvers: tuple[tuple[int, int], ...] = ((0, 1),)
     largest_step: int = 100
+    soak: bool = False
+    freeze: tuple[freezes.Freeze, ...] = ()
+    protected: frozenset[str] = frozenset()
+    standing: timedelta = timedelta(days=30)
 
     def persons(self, weight: int) -> int:
         return max([1, *(persons for least, persons in self.approvers if weight >= least)])

@@ -20,7 +20,7 @@ def propose_shift(of: migration.Migration, message: messages.ProposeShift, now: 
         return decision.refused(of, refusals.refuse(Reason.NO_CHANGE, service=of.service, weight=plan.after.weight))
     if plan.kind is migration.Kind.LOWER:
         return _start(of, message, plan, now, migration.Phase.APPROVED)
-    refusal = approvals.person_refused(of, message.actor) or approvals.forbids_raise(of, plan) or approvals.drift(of, plan)
+    refusal = approvals.person_refused(of, message.actor) or approvals.forbids_raise(of, plan, now) or approvals.drift(of, plan)
     if refusal:
         return decision.refused(of, refusal)
     return _start(of, message, plan, now, migration.Phase.PROPOSED)
@@ -42,7 +42,7 @@ def propose_release(of: migration.Migration, message: messages.ProposeRelease, n
     ):
         why = "There is no plan for this release: nothing says where the service's traffic goes."
         return decision.refused(of, refusals.refuse(Reason.INVALID, service=of.service, why=why))
-    refusal = approvals.forbids_raise(of, plan) or approvals.drift(of, plan)
+    refusal = approvals.forbids_raise(of, plan, now) or approvals.drift(of, plan)
     if refusal:
         return decision.refused(of, refusal)
     return _start(of, message, plan, now, migration.Phase.PROPOSED)
@@ -96,9 +96,8 @@ def _start(
     now: datetime,
     phase: migration.Phase,
 ) -> decision.Decision:
-    lowering = plan.kind is migration.Kind.LOWER
-    wanted = 0 if lowering else of.trust.persons(plan.after.weight)
-    then = "waits for one confirmation" if lowering else f"needs {wanted} approval{'s' if wanted != 1 else ''} by others"
+    wanted = approvals.wanted(of.trust, plan)
+    then = "waits for one confirmation" if not wanted else f"needs {wanted} approval{'s' if wanted != 1 else ''} by others"
     because = f"{message.actor.shown} asks for {planning.in_words(plan)} on {of.service}; it {then}"
     operation = migration.Operation(
         id=effects.operation_id(message.id),

@@ -34,6 +34,14 @@ class Reason(StrEnum):
     BLOCKED = "blocked"
     NOT_RELEASED = "release_blocked"
     STEP_TOO_LARGE = "step_too_large"
+    STEPS_TOO_LARGE = "steps_too_large"
+    PROTECTED = "protected_service"
+    FROZEN = "frozen"
+    NOT_PREPARED = "not_prepared"
+    GATES = "gates_do_not_pass"
+    TOO_FEW = "too_few_requests"
+    STANDING_TOO_LONG = "standing_too_long"
+    STANDING_OVER = "standing_over"
     NOTHING_TO_RELEASE = "nothing_to_release"
     LATE = "late_report"
     OUT_OF_PLACE = "out_of_place"
@@ -180,6 +188,46 @@ WORDS: Mapping[Reason, tuple[str, str, str]] = {
         "Nothing was planned for {service}.",
         "From {before}% to {after}% is a step of {step} points, and one step may be at most {largest}.",
         "Ask for `/migrate shift {service} {suggestion}%` first.",
+    ),
+    Reason.STEPS_TOO_LARGE: (
+        "No ladder was planned for {service}.",
+        "Its step from {before}% to {after}% is one of {step} points, and one step may be at most {largest}.",
+        "Write smaller steps into `ladder` of {service} in migration.yaml, or raise `trust.largest_step` in the settings.",
+    ),
+    Reason.PROTECTED: (
+        "Nothing was changed for {service}.",
+        "It is protected by the settings: nobody raises it, releases it or changes its entry.",
+        "Whoever keeps the settings takes it out of `trust.protected`; taking traffic back stays open.",
+    ),
+    Reason.FROZEN: (
+        "Nothing was changed for {service}.",
+        "There is a freeze ({freeze}); it ends: {end}.",
+        "Press or ask again after that; taking traffic back stays open with `/migrate rollback {service}`.",
+    ),
+    Reason.NOT_PREPARED: (
+        "The traffic of {service} was not raised.",
+        "Its host does not reach the proxies: {entry}.",
+        "Ask for `/migrate prepare {service}` first; a weight that no request meets proves nothing.",
+    ),
+    Reason.GATES: (
+        "The change of {service} was not carried further.",
+        "Its gates do not pass: {gates}.",
+        "See `/migrate status {service}` and press again when they pass; if new is the cause, `/migrate rollback {service}`.",
+    ),
+    Reason.TOO_FEW: (
+        "The traffic of {service} was not raised.",
+        "There are too few requests at new for a verdict: {gates}.",
+        "Wait for more of them, or ask for the next step without with `/migrate run {service} skip reason…`.",
+    ),
+    Reason.STANDING_TOO_LONG: (
+        "No ladder was planned for {service}.",
+        "A standing approval until {until} would last longer than the {longest} that the settings allow.",
+        "Ask again with an earlier end, or climb with approvals of every step: `/migrate run {service} ask`.",
+    ),
+    Reason.STANDING_OVER: (
+        "No ladder was begun for {service}.",
+        "Its standing approval would end at {until}, and now it is {now}.",
+        "Ask again with `/migrate run {service} …` and a later end.",
     ),
     Reason.NOTHING_TO_RELEASE: (
         "Nothing was released for {service}.",

@@ -207,7 +207,7 @@ def test_a_change_of_rules_counts_as_a_step_from_nothing() -> None:
     everybody = builders.exposure(100)
     of = migration.Migration("shop", Phase.STEADY, testers, 1, 100, trust=migration.Trust(largest_step=25))
     plan = planning.plan(builders.view(testers, wish=100), target=everybody)
-    refusal = approvals.forbids_raise(of, plan)
+    refusal = approvals.forbids_raise(of, plan, NOON)
     assert refusal is not None
     assert refusal.reason is refusals.Reason.STEP_TOO_LARGE
 

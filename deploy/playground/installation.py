@@ -56,13 +56,15 @@ class Keys:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """Where the bot finds what is not Ferry's. `limits`: the bot's own settings of that name, as its file spells them."""
+    """Where the bot finds what is not Ferry's. `limits`: the bot's own settings of that name, as its file spells them; `further`:
+    sections of that file beside the playground's own."""
 
     slack: SlackAccess
     redis_url: str
     alertmanager_url: str
     new_port: int
     limits: Mapping[str, str]
+    further: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def slack_manifest() -> Mapping[str, Any]:
@@ -122,5 +124,6 @@ def settings(around: Surroundings) -> str:
         "alertmanager": {"url": around.alertmanager_url, "poll": "1s"},
         "web": {"address": "0.0.0.0", "port": 8080},  # the node puts the pod's own address in its place
         "limits": dict(around.limits),
+        **around.further,
     }
     return yaml.safe_dump(document, sort_keys=False)

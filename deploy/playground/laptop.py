@@ -8,12 +8,12 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import aiohttp
 
 from bot import cluster_access
-from deploy.playground import flags, fleets, installation, kubeconfig, monitoring, objects, scratch
+from deploy.playground import applications, before_ferry, flags, fleets, installation, kubeconfig, monitoring, objects, scratch
 from deploy.playground.kubernetes import server as kubernetes
 from deploy.playground.nodes import kubelet, manifests, node_client, programs
 from deploy.playground.slack import server as slack_server
@@ -23,7 +23,6 @@ from deploy.playground.world import (
     alertmanager,
     backends,
     certificates,
-    cluster_mirror,
     ingress,
     names,
     new_cluster,
@@ -38,6 +37,7 @@ STEADY_RPS = 60.0
 _LOOK_AGAIN = 0.2
 _REST = 0.1  # seconds without a request: nothing is on its way any more
 NOTHING: Mapping[str, str] = {}  # differs from what is shipped
+NO_SECTIONS: Mapping[str, Mapping[str, Any]] = {}
 
 
 class Startable(Protocol):
@@ -63,8 +63,9 @@ def _quiet(_: str) -> None:
 class Playground:
     """`say` hears progress, one sentence each. `panel`: makes what the page shows beside the conversation.
 
-    Where a story wants other limits than the shipped ones: `limits` of the bot's settings, variables of every `agent`, lines of
-    every `service` in migration.yaml.
+    Where a story wants other limits than the shipped ones: `limits` of the bot's settings, further sections of them (`settings`),
+    variables of every `agent`, lines of every `service` in migration.yaml. `entry` False: nothing of Ferry's stands around the
+    applications yet, migration.yaml is empty, and the new cluster can be read (see `before_ferry`).
     """
 
     def __init__(
@@ -75,11 +76,14 @@ class Playground:
         limits: Mapping[str, str] = NOTHING,
         agent: Mapping[str, str] = NOTHING,
         service: Sequence[str] = (),
+        settings: Mapping[str, Mapping[str, Any]] = NO_SECTIONS,
+        entry: bool = True,
         panel: "Callable[[Playground], side_panel.SidePanel] | None" = None,
     ) -> None:
         self.choices = choices or flags.Choices()
         self._say = say
-        self._limits, self._agent, self._service = limits, agent, service
+        self._limits, self._agent, self._service, self._settings = limits, agent, service, settings
+        self._before_ferry = not entry
         self._undo = contextlib.AsyncExitStack()
         self._began = 0.0
         self.keys = installation.Keys()
@@ -90,12 +94,13 @@ class Playground:
         self.watched = asyncio.Event()  # every bot has heard the watchdog, and may raise
         self.network = addresses.PodNetwork()
         self.dns = names.NameServer()
-        self.old: dict[str, backends.CountingBackend] = {}
+        self.before: before_ferry.BeforeFerry | None = None  # its applications, where Ferry is not there yet
         self.cluster: kubernetes.KubernetesStandIn | None = None
         self.redis_url = self.choices.redis_url
         self.alertmanager: alertmanager.Alertmanager | None = None
         side = panel(self) if panel else None
         self.slack = slack_server.SlackStandIn(port=self.choices.port, manifest=installation.slack_manifest(), side=side)
+        self.applications: applications.Applications
         self.authority: certificates.Authority
         self.new: new_cluster.NewCluster
         self.access: credentials.Credentials
@@ -112,6 +117,11 @@ class Playground:
     def verifier(self) -> signing.Verifier:
         """Of the records that this playground's bot signs."""
         return signing.Verifier.from_pems([self.keys.signer.public_pem()])
+
+    @property
+    def old(self) -> dict[str, backends.CountingBackend]:
+        """The old applications that answer within this process, by service."""
+        return self.applications.backends
 
     @property
     def alertmanager_url(self) -> str:
@@ -193,7 +203,7 @@ class Playground:
         await self._undo.aclose()
 
     def _counted(self) -> int:
-        return self.new.counts.total + sum(backend.counts.total for backend in self.old.values())
+        return self.new.counts.total + self.applications.counted()
 
     async def _world(self) -> None:
         """All that is no process of Ferry's: takes no time."""
@@ -203,8 +213,10 @@ class Playground:
         self._undo.callback(self.network.stop)
         self.authority = certificates.Authority(self.folder / "ca")
         self.new = new_cluster.NewCluster(self.authority, [app.new_host for app in objects.APPS])
-        for app in objects.APPS:
-            self.old[app.name] = backends.CountingBackend(address=self.network.next_pod_ip(), port=app.port)
+        if self._before_ferry:
+            self.before = before_ferry.BeforeFerry(self.authority, self.folder)
+            await self._up(self.before)
+        self.applications = applications.Applications(self.network, self.before)
         await self._up(self.dns, self.new, *self.old.values(), self.slack)
         for app in objects.APPS:
             self.dns.put(app.new_host, [self.new.address])
@@ -213,7 +225,9 @@ class Playground:
         self._undo.push_async_callback(self.api.close)
         token = self.access.headers().get("Authorization", "").removeprefix("Bearer ")
         tls = self.access.tls()
-        self.ingress = ingress.Ingress(url=self.access.url, token=token, api_tls=tls, resolve=self._resolve)
+        self.ingress = ingress.Ingress(
+            url=self.access.url, token=token, api_tls=tls, resolve=self._resolve, upstream_tls=self.authority.client_context()
+        )
         await self._up(self.ingress)
         self._tell("the two clusters and Slack are up")
 
@@ -227,17 +241,15 @@ class Playground:
 
     async def _install(self) -> None:
         await self._clean()
-        for app in objects.APPS:
-            await self.put(objects.namespace(app.namespace))
-            for item in objects.application(app, self.old[app.name].address):
-                await self.put(item)
+        await self.applications.install(self.api)
         await self.put(objects.namespace(objects.NAMESPACE))
         await self.put(objects.redis_front())
-        wish = objects.wish(objects.APPS, new_port=self.new.port, further=self._service)
+        entered = self.applications.entered
+        wish = objects.wish(entered, new_port=self.new.port, further=self._service)
         await self.api.create(client.CONFIG_MAPS, objects.NAMESPACE, wish)
         await self._node()
         applied = await manifests.apply(self.api, installation.BASE)
-        for item in objects.entry(objects.APPS):
+        for item in objects.entry(entered):
             await self.put(item)
         await self._watchers()
         self._tell(f"Ferry is installed from {installation.BASE.parent.name}/base ({len(applied.objects)} objects)")
@@ -252,7 +264,7 @@ class Playground:
                     await self.api.delete(resource, objects.NAMESPACE, item["metadata"]["name"])
 
     async def _node(self) -> None:
-        images = programs.shipped(
+        shipped = programs.shipped(
             api_scheme=self.access.url.partition(":")[0],
             resolver=f"{self.dns.address}:{self.dns.port}",
             default_ca=self.authority.certificate,
@@ -260,6 +272,7 @@ class Playground:
             agent=self._agent,
             bot={"SLACK_API_URL": self._slack_access().api_url},
         )
+        images = (*shipped, *([self.before.program] if self.before else []))
         self.kubelet = kubelet.Kubelet(
             self.access, network=self.network, folder=self._pods_folder, images=images, dns=self.dns, api_ca=self._api_ca()
         )
@@ -268,22 +281,23 @@ class Playground:
     async def _watchers(self) -> None:
         """Redis and the bot's Service have their addresses now; with them the rest is told."""
         fronts = [await self._front(name) for name in ("ferry-bot", objects.REDIS_FRONT)]
+        targets = monitoring.Targets(self.folder / "targets")
+        mirror = targets.following(self.access)
         self.redis_url = self.choices.redis_url or f"redis://ferry:{self.keys.redis_password}@{fronts[1]}:6379/0"
         if not self.choices.alertmanager_url:
             folder = self.folder / "alertmanager"
             self.alertmanager = monitoring.new_alertmanager(folder, webhook=self.webhook_url, token=self.keys.alert_token)
+        beside = self.alertmanager_url.partition("//")[2]
+        self.prometheus = monitoring.new_prometheus(self.folder / "prometheus", targets=targets, alertmanagers=[beside])
         around = installation.Surroundings(
             slack=self._slack_access(),
             redis_url=self.redis_url,
             alertmanager_url=self.alertmanager_url,
             new_port=self.new.port,
             limits=self._limits,
+            further=self.before.settings(self._settings, prometheus=self.prometheus.url) if self.before else self._settings,
         )
         await installation.prepare(self.api, self.keys, around)
-        targets = monitoring.Targets(self.folder / "targets")
-        mirror = self._slices(targets)
-        beside = self.alertmanager_url.partition("//")[2]
-        self.prometheus = monitoring.new_prometheus(self.folder / "prometheus", targets=targets, alertmanagers=[beside])
         await self._up(mirror, self.prometheus, *([self.alertmanager] if self.alertmanager else []))
         asking = proxies.Proxies(self.api, objects.NAMESPACE, self.keys.agent_token)
         self._undo.push_async_callback(asking.close)
@@ -293,13 +307,12 @@ class Playground:
         self._undo.push_async_callback(_ended, watching)
 
     async def _ready(self) -> None:
-        hosts = [app.old_host for app in objects.APPS]
         await asyncio.gather(
             self._noted(self._rolled_out("migration-proxy"), "two proxies serve: real nginx, each with its agent"),
             self._noted(self._rolled_out("ferry-bot"), "the bot runs, two replicas"),
             self._noted(
-                self.ingress.until(lambda table: all(table.canary(host) for host in hosts)),
-                "the old cluster's ingress hands both hosts to the proxies",
+                self.ingress.until(self.applications.served_by),
+                "the old cluster's ingress serves both hosts" + ("" if self.before else " and hands them to the proxies"),
             ),
         )
         if self.choices.slack is None:
@@ -337,16 +350,6 @@ class Playground:
         if not found:
             raise LookupError(f"{host} has no address here")
         return list(found)
-
-    def _slices(self, targets: monitoring.Targets) -> cluster_mirror.ClusterMirror:
-        mirror = cluster_mirror.ClusterMirror(
-            url=self.access.url,
-            token=self.access.headers().get("Authorization", "").removeprefix("Bearer "),
-            tls=self.access.tls(),
-            collections=(monitoring.SLICES,),
-            changed=lambda: targets.write(mirror.of(monitoring.SLICES)),
-        )
-        return mirror
 
     def _slack_access(self) -> installation.SlackAccess:
         own = installation.SlackAccess(self.slack.api_url, self.slack.bot_token, self.slack.app_token)

@@ -8,7 +8,8 @@ import aiohttp
 import yaml
 
 from deploy.playground import objects
-from deploy.playground.world import alertmanager, prometheus
+from deploy.playground.world import alertmanager, cluster_mirror, prometheus
+from k8s import credentials
 
 Json = dict[str, Any]
 FOLDER = Path(__file__).parents[1] / "monitoring"
@@ -60,6 +61,14 @@ class Targets:
     def file(self, job: str) -> Path:
         """For file_sd_configs."""
         return self._folder / f"{job}.json"
+
+    def following(self, access: credentials.Credentials) -> cluster_mirror.ClusterMirror:
+        """What keeps them written, between its start and stop."""
+        token = access.headers().get("Authorization", "").removeprefix("Bearer ")
+        mirror = cluster_mirror.ClusterMirror(
+            url=access.url, token=token, tls=access.tls(), collections=(SLICES,), changed=lambda: self.write(mirror.of(SLICES))
+        )
+        return mirror
 
     def write(self, slices: list[Json]) -> None:
         """From all EndpointSlices of the cluster. Prometheus watches the files."""

@@ -56,6 +56,8 @@ def document(apps: Sequence[App], *, new_port: int, further: Sequence[str] = ())
 
     `further`: lines of every entry, such as `timeout: 3s`.
     """
+    if not apps:
+        return "services: []\n"
     more = "".join(f"    {line}\n" for line in further)
     return "services:\n" + "".join(
         f'  - name: "{app.name}"\n'
@@ -84,22 +86,34 @@ def namespace(name: str) -> Json:
 
 def application(app: App, address: str) -> list[Json]:
     """The app as it stood before anybody thought of Ferry: its Service, the address behind it, its Ingress."""
-    ports = [{"name": "http", "port": app.port, "protocol": "TCP"}]
+    ports = service(app)["spec"]["ports"]
     return [
-        # Headless: its name gives the application's own address, with nothing of this machine in between.
-        _object("v1", "Service", app.namespace, app.service, spec={"clusterIP": "None", "ports": ports}),
+        service(app),
         _object(
             "discovery.k8s.io/v1", "EndpointSlice", app.namespace, f"{app.service}-1",
             labels={"kubernetes.io/service-name": app.service}, addressType="IPv4", ports=ports,
             endpoints=[{"addresses": [address], "conditions": {"ready": True}}],
         ),
-        _object("networking.k8s.io/v1", "Ingress", app.namespace, app.service, spec=_rules([(app, app.service, app.port)])),
+        ingress(app),
     ]  # fmt: skip
+
+
+def service(app: App) -> Json:
+    """Headless: its name gives the application's own address, with nothing of this machine in between."""
+    ports = [{"name": "http", "port": app.port, "protocol": "TCP"}]
+    return _object("v1", "Service", app.namespace, app.service, spec={"clusterIP": "None", "ports": ports})
+
+
+def ingress(app: App) -> Json:
+    """The app's own."""
+    return _object("networking.k8s.io/v1", "Ingress", app.namespace, app.service, spec=_rules([(app, app.service, app.port)]))
 
 
 def entry(apps: Iterable[App]) -> list[Json]:
     """How the old ingress hands these hosts to the proxy."""
     listed = list(apps)
+    if not listed:
+        return []
     services = [
         _object(
             "v1", "Service", NAMESPACE, entry_service(app), labels=_PART,

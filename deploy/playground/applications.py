@@ -1,0 +1,42 @@
+"""The applications of the old cluster: what runs of them, their objects, and what reached them."""
+
+from deploy.playground import before_ferry, installation, objects
+from deploy.playground.world import addresses, backends, ingress_routes
+from k8s import client
+
+
+class Applications:
+    """`backends`: those that answer within this process, by the name of their service. `before`: with the one whose pods are
+    processes of their own, where Ferry is not there yet; None: the ingress hands both to the proxies from the start."""
+
+    def __init__(self, network: addresses.PodNetwork, before: before_ferry.BeforeFerry | None) -> None:
+        self.before = before
+        inside = [app for app in objects.APPS if before is None or app is not before_ferry.APP]
+        self.backends = {app.name: backends.CountingBackend(address=network.next_pod_ip(), port=app.port) for app in inside}
+
+    @property
+    def entered(self) -> tuple[objects.App, ...]:
+        """Those that stand in migration.yaml, and have an entry, from the start."""
+        return () if self.before else objects.APPS
+
+    async def install(self, api: client.ClusterClient) -> None:
+        """As whoever owns them. Raises errors.ClusterError."""
+        for app in objects.APPS:
+            await installation.put(api, objects.namespace(app.namespace))
+            if app.name in self.backends:
+                for item in objects.application(app, self.backends[app.name].address):
+                    await installation.put(api, item)
+        if self.before:
+            await self.before.install(api)
+
+    def counted(self) -> int:
+        """All requests that reached any of them."""
+        deployed = self.before.served().total if self.before else 0
+        return deployed + sum(backend.counts.total for backend in self.backends.values())
+
+    def served_by(self, table: ingress_routes.Table) -> bool:
+        """Whether the ingress does with every host what it should at the start."""
+        if self.before is None:
+            return all(table.canary(app.old_host) for app in objects.APPS)
+        found = [table.location(app.old_host, "/") for app in objects.APPS]
+        return all(one is not None and one.upstream.usable for one in found)

@@ -24,7 +24,10 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One cluster within the window. `requests`: attempts at new, requests at old. `failed`: of these. Times in seconds."""
+    """One cluster within the window. `requests`: tries at it (at old that is one a request). `failed`: of these.
+
+    `average`, `p99`: seconds until the head of an answer.
+    """
 
     requests: Reading = Reading()
     failed: Reading = Reading()
@@ -34,21 +37,26 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A service's numbers within the last `window` seconds. `share`: of its requests that new answered, 0 to 1.
+    """A service's numbers within the last `window` seconds. `requests`: of clients, whoever answered; `share`, those of them that
+    the proxies sent to new first, and `available`, those that clients saw answered below 500: 0 to 1.
 
-    `available`: requests that clients saw answered below 500, 0 to 1, whoever answered.
+    `changes`: how often the weight that is served changed meanwhile.
     """
 
     new: Side = Side()
     old: Side = Side()
+    requests: Reading = Reading()
     share: Reading = Reading()
     available: Reading = Reading()
+    changes: Reading = Reading()
     window: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One look at Prometheus. `cpu`, `memory`: of the busiest proxy against its limits, 0 to 1. `trouble`: why nothing was."""
+    """One look at Prometheus. `cpu`, `memory`: of the busiest proxy against its limits, 0 to 1. `trouble`: why there is none that
+    counts, a sentence; then there is nothing else in it.
+    """
 
     at: datetime
     services: Mapping[str, Measured] = field(default_factory=dict)
@@ -67,9 +75,23 @@ class Verdict(StrEnum):
     ASK = "ask a person"
 
 
+class Name(StrEnum):
+    """All but the last two come from Prometheus."""
+
+    ERRORS = "error rate"
+    P99 = "p99"
+    AVERAGE = "average"
+    AVAILABILITY = "availability"
+    SHARE = "share"
+    CPU = "proxy cpu"
+    MEMORY = "proxy memory"
+    ALERTS = "alerts"
+    WATCHDOG = "watchdog"
+
+
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """`name`: error rate, p99, average, availability, share, proxy cpu, proxy memory, alerts, watchdog.
+    """`name`: one of `Name`. `sentence`: what was measured, of how many, and the limit.
 
     `needed`: requests that are still needed for a verdict, where there are too few.
     """
@@ -82,10 +104,15 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """Every gate; the worst of them is the verdict. `measured` None: nothing is asked of Prometheus here."""
+    """Every gate; the worst of them is the verdict. `measured` None: Prometheus is not asked, or says nothing of the service."""
 
     gates: tuple[Gate, ...] = ()
     measured: Measured | None = None
+
+    @property
+    def judged(self) -> bool:
+        """Whether the numbers of Prometheus have a part in the verdict. False: a pass says only that no alert fires."""
+        return any(gate.name not in {Name.ALERTS, Name.WATCHDOG} for gate in self.gates)
 
     @property
     def verdict(self) -> Verdict:

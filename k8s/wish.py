@@ -3,11 +3,11 @@
 import asyncio
 import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from k8s import client, errors, protocol, views, wish_change, wish_writing
+from k8s import client, errors, protocol, views, wish_append, wish_change, wish_writing
 
 CONFIG_MAP = "migration-config"
 LAST_WHOLE = "migration-config-last-whole"
@@ -116,6 +116,24 @@ class WishBook:
         raise errors.Conflict(
             f"{DOCUMENT} was changed in between and is left as it is ({mine.outcome.refused}); plan the change again"
         )
+
+    async def append(self, pieces: Sequence[str]) -> wish_append.Appended:
+        """All of `pieces` (see `wish_append`) in one write. Raises ValueError when anything of it is refused, and nothing is
+        written then; errors.ClusterError.
+        """
+        async with self._turn:
+            for _ in range(_TRIES):
+                seen = await self.read()
+                after = await asyncio.to_thread(wish_append.appended, seen.text, pieces)
+                if after.text == seen.text:
+                    return after
+                change = {"metadata": {"resourceVersion": seen.version}, "data": {DOCUMENT: after.text}}
+                try:
+                    await self._api.patch(client.CONFIG_MAPS, self._namespace, CONFIG_MAP, change)
+                except errors.Conflict:
+                    continue
+                return after
+        raise errors.Conflict(f"{DOCUMENT} changed {_TRIES} times while it was written; try again when it is quiet")
 
     async def _write_together(self) -> None:
         """The oldest change of each service that waits, in one write."""

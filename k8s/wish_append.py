@@ -96,7 +96,8 @@ def _joined(text: str, lines: dict[str, list[str]], source: str) -> str:
     if kept and not kept[-1].endswith(("\n", "\r")):
         kept[-1] += end
     places = [(*_place(root, field, kept, source), some) for field, some in lines.items() if some]
-    for line, head, indent, some in sorted(reversed(places), key=lambda one: one[0], reverse=True):
+    places.sort(key=lambda one: one[0])
+    for line, head, indent, some in reversed(places):
         whole = [*head, *(" " * indent + one if one else one for one in some)]
         kept[line:line] = [one + end for one in whole]
     return mark + "".join(kept)

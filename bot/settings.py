@@ -7,17 +7,15 @@ Kubernetes sets. Every wrong value is named in one SettingsError, with its fix.
 import os
 import socket
 from collections.abc import Mapping
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import unquote, urlsplit
 
 import pydantic
 
-from bot import settings_file, settings_problems
+from bot import settings_file, settings_journey, settings_problems, settings_trust
 from bot import settings_values as values
 from bot.settings_file import Problem
-from handlers.rules import migration
 
 _SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _WEBHOOK_ONLY = (
@@ -25,13 +23,7 @@ _WEBHOOK_ONLY = (
     "fires, and a lost webhook stays lost; name Alertmanager's address, as deploy/examples/settings.yaml shows."
 )
 _NOBODY = pydantic.SecretStr("")
-Weight = Annotated[int, pydantic.Field(ge=0, le=100, strict=True)]
-Persons = Annotated[int, pydantic.Field(ge=1, le=20, strict=True)]
 Port = Annotated[int, pydantic.Field(ge=0, le=65535)]
-
-
-class _Part(pydantic.BaseModel):
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 def _token_in(value: object) -> str:
@@ -52,20 +44,20 @@ def _one_person_each(tokens: tuple["ApiToken", ...]) -> tuple["ApiToken", ...]:
     return tokens
 
 
-class Approvers(_Part):
+class Approvers(values.Part):
     """Who may approve: these persons, and the members of the user group."""
 
     users: tuple[Annotated[str, values.USER_ID], ...] = ()
     group: Annotated[str, values.GROUP_ID] = ""
 
 
-class Requesters(_Part):
+class Requesters(values.Part):
     """Who may ask for a change. Nobody named: every full member of the workspace."""
 
     users: tuple[Annotated[str, values.USER_ID], ...] = ()
 
 
-class Slack(_Part):
+class Slack(values.Part):
     """`channel`: where cards are posted. `page`: who is mentioned when somebody must act; empty: the channel alone."""
 
     mode: Literal["socket", "http"] = "socket"
@@ -87,14 +79,14 @@ class Slack(_Part):
         return self.channels or (self.channel,)
 
 
-class AlertMapping(_Part):
+class AlertMapping(values.Part):
     """Alerts that carry all these labels are about this service."""
 
     matchers: Annotated[dict[Annotated[str, values.LABEL_NAME], str], values.NOT_EMPTY]
     service: Annotated[str, values.SERVICE_NAME]
 
 
-class Alertmanager(_Part):
+class Alertmanager(values.Part):
     """`url` empty: not polled. `poll`: seconds between two looks. `watchdog`: the alert that always fires; empty: none."""
 
     url: Annotated[str, values.HTTP_URL] = ""
@@ -105,39 +97,27 @@ class Alertmanager(_Part):
     token: Annotated[pydantic.SecretStr, values.WEBHOOK_TOKEN]
 
 
-class Web(_Part):
+class Web(values.Part):
     """Where the bot listens. Port 0: a free one."""
 
     address: Annotated[str, values.ADDRESS] = "0.0.0.0"  # noqa: S104 - a pod is reached from outside of it
     port: Port = 8080
 
 
-class ApiToken(_Part):
+class ApiToken(values.Part):
     """Whoever shows what the file holds is this person of Slack. `token_file`: named in the file, here what it holds."""
 
     person: Annotated[str, values.USER_ID]
     token_file: Annotated[pydantic.SecretStr, pydantic.BeforeValidator(_token_in)]
 
 
-class Api(_Part):
+class Api(values.Part):
     """Nobody named: the API answers nobody."""
 
     tokens: Annotated[tuple[ApiToken, ...], pydantic.AfterValidator(_one_person_each)] = ()
 
 
-class Trust(_Part):
-    """The approval policy, as `handlers.rules.migration.Trust` has it. `approvers`: pairs (from this weight on, persons)."""
-
-    expires: Annotated[timedelta, values.span_between(60, 7 * 86400)] = timedelta(hours=1)
-    largest_step: Annotated[int, pydantic.Field(ge=1, le=100, strict=True)] = 100
-    approvers: Annotated[tuple[tuple[Weight, Persons], ...], values.NOT_EMPTY] = ((0, 1),)
-
-    @property
-    def policy(self) -> migration.Trust:
-        return migration.Trust(lasts=self.expires, approvers=self.approvers, largest_step=self.largest_step)
-
-
-class Limits(_Part):
+class Limits(values.Part):
     """Seconds: until every proxy serves a record, until every proxy holds, and how long a finished shift is watched."""
 
     converge: Annotated[float, values.time_between(1, 3600)] = 30.0
@@ -145,7 +125,7 @@ class Limits(_Part):
     verify: Annotated[float, values.time_between(0, 3600)] = 10.0
 
 
-class Cluster(_Part):
+class Cluster(values.Part):
     """The way to the old cluster: a kubeconfig, or what a pod is told; and Ferry's namespace there."""
 
     namespace: Annotated[str, values.NAMESPACE] = "migration-system"
@@ -168,7 +148,11 @@ class Settings(Cluster):
     alertmanager: Alertmanager
     web: Web = Web()
     api: Api = Api()
-    trust: Trust = Trust()
+    trust: settings_trust.Trust = settings_trust.Trust()
+    prometheus: settings_journey.Prometheus = settings_journey.Prometheus()
+    entry: settings_journey.Entry = settings_journey.Entry()
+    new_cluster: settings_journey.NewCluster = settings_journey.NewCluster()
+    discovery: settings_journey.Discovery = settings_journey.Discovery()
     limits: Limits = Limits()
     locale: Literal["en", "zh-CN"] = "en"
 
@@ -186,7 +170,9 @@ class Settings(Cluster):
         return (_WEBHOOK_ONLY,)
 
 
-_SECTIONS = ("slack", "alertmanager", "web", "api", "trust", "limits", "locale")
+_SECTIONS = (
+    "slack", "alertmanager", "prometheus", "web", "api", "trust", "entry", "new_cluster", "discovery", "limits", "locale",
+)  # fmt: skip
 
 
 class SettingsError(ValueError):

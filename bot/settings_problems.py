@@ -40,6 +40,7 @@ _WORDS = {
     "string_type": "write a text, in quotes",
     "int_type": "write a whole number, without quotes",
     "int_parsing": "write a whole number",
+    "bool_type": "write true or false",
     "int_from_float": "write a whole number",
     "tuple_type": "write a list: lines that start with -, or [ ]",
     "dict_type": "write fields as name: value",
@@ -85,7 +86,8 @@ def _fields_at(whole: type[pydantic.BaseModel], path: settings_file.Path) -> lis
             kind = here.model_fields[part].annotation
             inner = [one for one in (kind, *get_args(kind)) if isinstance(one, type) and issubclass(one, pydantic.BaseModel)]
             here = inner[0] if inner else here
-    return [name for name in here.model_fields if (*path, name) not in ENVIRONMENT]
+    names = ((field.alias or name) for name, field in here.model_fields.items())
+    return [name for name in names if (*path, name) not in ENVIRONMENT]
 
 
 def _sentence(one: ErrorDetails, *, secret: bool = False) -> str:

@@ -17,6 +17,12 @@ _SLACK_HOSTS = frozenset({"slack.com", "www.slack.com", "slack-gov.com"})
 _SHORTEST_SECRET = 16
 
 
+class Part(pydantic.BaseModel):
+    """A section of the file, or what stands in one: fields that nobody reads are refused, and no value shows in errors."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
 def shown(value: object) -> str:
     """For an error: never a secret, never long."""
     return logs.redact(repr(value))[:80]
@@ -170,7 +176,7 @@ def span_between(low: float, high: float) -> pydantic.BeforeValidator:
     return pydantic.BeforeValidator(lambda value: timedelta(seconds=_between(low, high)(value)))
 
 
-def _matching(pattern: re.Pattern[str], fix: str) -> pydantic.BeforeValidator:
+def matching(pattern: re.Pattern[str], fix: str) -> pydantic.BeforeValidator:
     def read(value: object) -> str:
         if isinstance(value, str) and pattern.fullmatch(value):
             return value
@@ -186,14 +192,15 @@ def _not_empty(value: object) -> object:
 
 
 NOT_EMPTY = pydantic.BeforeValidator(_not_empty)
-SERVICE_NAME = _matching(
+SERVICE_NAME = matching(
     re.compile(rf"(?!{model.ALL_SERVICES}\Z){model.SERVICE_NAME.pattern}"),
     "write the name of a service of migration.yaml (a-z 0-9 -; not 'all')",
 )
-NAMESPACE = _matching(model.SERVICE_NAME, "write the name of a namespace: 1 to 63 of a-z 0-9 -")
-REPLICA = _matching(
-    re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}"), "use letters, digits, - . _ (Kubernetes sets the pod's name)"
-)
-HOST = _matching(re.compile(r"[A-Za-z0-9.:-]{1,253}"), "write a host name or an IP address")
-LABEL_NAME = _matching(re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}"), "write the name of an alert's label")
-ALERT_NAME = _matching(re.compile(r"([A-Za-z_:][A-Za-z0-9_:]{0,199})?"), 'write the name of an alert, or "" for none')
+NAMESPACE = matching(model.SERVICE_NAME, "write the name of a namespace: 1 to 63 of a-z 0-9 -")
+REPLICA = matching(re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}"), "use letters, digits, - . _ (Kubernetes sets the pod's name)")
+HOST = matching(re.compile(r"[A-Za-z0-9.:-]{1,253}"), "write a host name or an IP address")
+LABEL_NAME = matching(re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}"), "write the name of an alert's label")
+ALERT_NAME = matching(re.compile(r"([A-Za-z_:][A-Za-z0-9_:]{0,199})?"), 'write the name of an alert, or "" for none')
+QUERY_NAME = matching(re.compile(r"[a-z][a-z0-9_]{0,63}"), "write the name of a query: a-z 0-9 _")
+CLASS_NAME = matching(re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?"), "write the name of an IngressClass, such as nginx")
+LINE = matching(re.compile(r"[^\x00-\x1f\x7f]{0,200}"), "write one line of at most 200 characters, in quotes")

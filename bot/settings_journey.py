@@ -1,0 +1,153 @@
+"""Sections of the settings about a service's whole journey: what is measured, how hosts are handed over, the new cluster, and
+how new names follow from old ones."""
+
+import ipaddress
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pydantic
+
+from bot import settings_values as values
+
+_LONGEST_QUERY = 4000
+_HOST_PART, _NAME_PART = re.compile(r"[a-z0-9.-]*"), re.compile(r"[a-z0-9-]*")
+_GROUP = re.compile(r"\\(?:([1-9][0-9]?)|g<([A-Za-z_]\w*|[0-9]{1,2})>)")
+
+
+def _query(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"{values.shown(value)} is no query; write PromQL as a text, or remove it for the shipped one")
+    if len(value) > _LONGEST_QUERY:
+        raise ValueError(f"is longer than {_LONGEST_QUERY} characters; make it a recording rule of Prometheus and ask for that")
+    return value.strip()
+
+
+def _network(value: object) -> str:
+    try:
+        found = ipaddress.ip_network(value) if isinstance(value, str) else None
+    except ValueError:
+        found = None
+    if found is None:
+        raise ValueError(f"{values.shown(value)} is no network; write an address or a range without host bits: {_meant(value)}")
+    if found.prefixlen == 0:
+        raise ValueError(
+            f"{values.shown(value)} is every address there is; name the networks that are meant, such as 10.96.0.0/12"
+        )
+    return str(found)
+
+
+def _meant(value: object) -> str:
+    """The range that holds it, where it is one with host bits."""
+    try:
+        return str(ipaddress.ip_network(value, strict=False)) if isinstance(value, str) else "10.96.0.0/12"
+    except ValueError:
+        return "10.96.0.0/12"
+
+
+def _regex(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{values.shown(value)} is no regular expression; write one for the whole name, in single quotes")
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(f"{values.shown(value)} is no regular expression: {error}; write it as Python's re takes it") from None
+    return value
+
+
+def _file(value: object) -> Path | None:
+    if value in ("", None):
+        return None
+    if not isinstance(value, str | Path) or not Path(value).is_file():
+        raise ValueError(f'names {values.shown(str(value))}, which is no file: mount it, correct the name, or write "" for none')
+    return Path(value)
+
+
+Network = Annotated[str, pydantic.BeforeValidator(_network)]
+Regex = Annotated[str, pydantic.BeforeValidator(_regex)]
+
+
+class Prometheus(values.Part):
+    """`url` empty: nothing is measured, so that no gate is judged and no ladder climbs by itself. `window`: seconds that a number
+    is about; `every`: between two looks. `queries`: PromQL by name, in place of the shipped ones.
+    """
+
+    url: Annotated[str, values.HTTP_URL] = ""
+    window: Annotated[float, values.time_between(60, 86400)] = 600.0
+    every: Annotated[float, values.time_between(1, 300)] = 15.0
+    queries: dict[Annotated[str, values.QUERY_NAME], Annotated[str, pydantic.BeforeValidator(_query)]] = pydantic.Field(
+        default_factory=dict
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _often_enough(self) -> "Prometheus":
+        if self.every > self.window:
+            raise ValueError("looks less often than its window is long; write `every` shorter than `window`")
+        return self
+
+
+class Entry(values.Part):
+    """How a host is handed to the proxies. `ingress_class`: of the old cluster. `forward`: what stays when a service is finished.
+
+    `load_balancers`: of the new cluster, and `api_cidrs`: of the old cluster's API server: the proxies may reach no others.
+    """
+
+    ingress_class: Annotated[str, values.CLASS_NAME] = "nginx"
+    forward: Literal["proxy", "direct"] = "proxy"
+    load_balancers: tuple[Network, ...] = ()
+    api_cidrs: tuple[Network, ...] = ()
+    dns_namespace: Annotated[str, values.NAMESPACE] = "kube-system"
+
+
+class NewCluster(values.Part):
+    """`kubeconfig`: a file that may read the new cluster; None: nobody looks into it."""
+
+    kubeconfig: Annotated[Path | None, pydantic.BeforeValidator(_file)] = None
+
+
+class HostRule(values.Part):
+    r"""`match`: a regex for the whole old host; `new_host`: a template with its groups (`\1`, `\g<name>`).
+
+    `new_namespace`: a template too, `{namespace}` is the old one; empty: none is proposed. `old_namespace`: a regex for the whole
+    old namespace, whose groups `new_namespace` then means; the rule is for no other.
+    """
+
+    match: Regex
+    new_host: str
+    new_namespace: str = ""
+    old_namespace: Annotated[str, pydantic.BeforeValidator(lambda value: "" if value == "" else _regex(value))] = ""
+
+    @pydantic.model_validator(mode="after")
+    def _templates(self) -> "HostRule":
+        if not self.new_host:
+            raise ValueError(r"has an empty new_host; write a template such as \1.kong.example.com")
+        _demand_template("new_host", self.new_host, _HOST_PART, "match", self.match)
+        groups = "old_namespace" if self.old_namespace else "match"
+        plain = self.new_namespace.replace("{namespace}", "")
+        _demand_template("new_namespace", plain, _NAME_PART, groups, self.old_namespace or self.match)
+        return self
+
+
+class Discovery(values.Part):
+    """`rules`: the first that matches an old host names the new one. `namespaces`: where Ingresses are read; none: everywhere."""
+
+    rules: tuple[HostRule, ...] = ()
+    namespaces: tuple[Annotated[str, values.NAMESPACE], ...] = ()
+
+
+def _demand_template(name: str, template: str, literal: re.Pattern[str], source: str, pattern: str) -> None:
+    """Text that a name may hold, and groups that are there: found now, not at the first host."""
+    compiled: re.Pattern[Any] = re.compile(pattern)
+    for number, group in _GROUP.findall(template):
+        asked = number or group
+        known = int(asked) <= compiled.groups if asked.isdigit() else asked in compiled.groupindex
+        if not known:
+            raise ValueError(
+                f"has a {name} with the group {asked}, and {source} has {compiled.groups or 'no'} group"
+                f"{'' if compiled.groups == 1 else 's'}; put the part that is kept into ( ) there, or correct the number"
+            )
+    if not literal.fullmatch(_GROUP.sub("", template)):
+        raise ValueError(
+            rf"has a {name} that is no template: {values.shown(template)}; write small letters, digits, - and ."
+            r" with groups such as \1 (in single quotes)"
+        )

@@ -3,23 +3,24 @@
 import asyncio
 from dataclasses import dataclass
 
-from handlers import adopting, errors, fleets, messages, outside
+from handlers import adopting, errors, fleets, judged, messages, outside
 from k8s import model, suppression, views
-
-_LOUD = (messages.Severity.CRITICAL, messages.Severity.WARNING)
 
 
 @dataclass(frozen=True, slots=True)
 class Against:
     """`reported`: holds that agents have beside those of the cluster; they count. `still_firing`: ids of holds whose cause fires.
 
-    `generation`: the highest that an agent reports; above the record's, the record was restored by hand.
+    `generation`: the highest that an agent reports; above the record's, the record was restored by hand. `firing`: names of loud
+    alerts about the service. `blind`: why nobody watches, or can say what fires; empty: somebody does.
     """
 
     sentences: tuple[str, ...] = ()
     reported: tuple[model.Hold, ...] = ()
     still_firing: tuple[str, ...] = ()
     generation: int = 0
+    firing: tuple[str, ...] = ()
+    blind: str = ""
 
 
 NOTHING = Against()
@@ -40,7 +41,7 @@ class Blockers:
             alerts: tuple[messages.Alert, ...] = ()
         else:
             alerts = tuple(alert for alert in firing if alert.firing)
-        sentences += [f"the alert {alert.name} ({alert.severity}) fires" for alert in alerts if alert.severity in _LOUD]
+        sentences += [f"the alert {alert.name} ({alert.severity}) fires" for alert in alerts if alert.severity in judged.LOUD]
         if blind:
             sentences.append(blind)
         sentences += fleet_trouble(fleet, view.name)
@@ -49,7 +50,14 @@ class Blockers:
         reported = adopting.only_reported(fleet, view, self._world.clock, cluster=self._world.cluster.view())
         causes = {alert.cause for alert in alerts}
         still = tuple(hold.id for hold in (*view.holds, *reported) if hold.cause and hold.cause in causes)
-        return Against(tuple(_plain(one) for one in sentences), reported, still, fleets.highest_generation(fleet, view.name))
+        return Against(
+            tuple(_plain(one) for one in sentences),
+            reported,
+            still,
+            fleets.highest_generation(fleet, view.name),
+            judged.loud(alerts),
+            blind or (firing if isinstance(firing, str) else ""),
+        )
 
     async def _firing(self, view: views.ServiceView) -> tuple[messages.Alert, ...] | str:
         """Also those that belong to no service, where one of them holds all."""

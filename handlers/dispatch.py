@@ -10,7 +10,20 @@ from dataclasses import replace
 
 import structlog
 
-from handlers import answers, converge, errors, loading, messages, outside, perform, remembered, speaking, tasks, verify
+from handlers import (
+    answers,
+    arranging,
+    converge,
+    errors,
+    loading,
+    messages,
+    outside,
+    perform,
+    remembered,
+    speaking,
+    tasks,
+    verify,
+)
 from handlers.rules import decide, decision, effects, migration, refusals, running
 
 _log = structlog.get_logger("ferry.dispatch")
@@ -27,6 +40,7 @@ class Dispatcher:
         performer: perform.Performer,
         converging: converge.Converging,
         verifying: verify.Verifying,
+        arranges: arranging.Arranging,
         work: tasks.Tasks,
         pause: float,
     ) -> None:
@@ -37,6 +51,7 @@ class Dispatcher:
         self._performer = performer
         self._converging = converging
         self._verifying = verifying
+        self._arranging = arranges
         self._tasks = work
         self._pause = pause
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -47,7 +62,7 @@ class Dispatcher:
 
     def works_on(self, service: str) -> bool:
         """Somebody is deciding, or waiting for the proxies, for this service in this replica."""
-        return self._locks[service].locked() or self._tasks.runs(_watch_key(service))
+        return self._locks[service].locked() or any(self._tasks.runs(key) for key in (_watch_key(service), _objects_key(service)))
 
     async def tell(self, message: messages.Message) -> answers.Answer:
         """What became of it, after everything that followed at once."""
@@ -84,7 +99,7 @@ class Dispatcher:
         """A confirmed raise whose record was not written before the crash: everything is asked once more."""
         plan = operation.plan
         record = self._world.cluster.service(plan.service).record
-        if plan.kind is migration.Kind.LOWER or (record is not None and record.operation == operation.id):
+        if plan.kind in migration.UNAPPROVED or (record is not None and record.operation == operation.id):
             return ""
         nobody = messages.Person(operation.requester, operation.requester_shown)
         asked = messages.Confirm(
@@ -160,14 +175,22 @@ class Dispatcher:
             await self._performer.perform((tried,))
         return _Told(decision.refused(of, refusal), [])
 
-    def _watch(
-        self, watches: Sequence[effects.WatchConvergence | effects.WatchHealth], operation: migration.Operation | None
-    ) -> None:
+    def _watch(self, watches: Sequence[perform.Watch], operation: migration.Operation | None) -> None:
         for watch in watches:
-            if operation is not None:
+            if isinstance(watch, effects.ArrangeObjects):
+                # Never cancelled: half of the objects is worse than all, and meanwhile messages about the service are heard.
+                key = _objects_key(watch.operation.plan.service)
+                self._tasks.start(self._arranged(watch), key="" if self._tasks.runs(key) else key)
+            elif operation is not None:
                 self._tasks.start(self._watched(watch, operation), key=_watch_key(operation.plan.service))
 
-    def _stop_watching(self, of: migration.Migration, started: Sequence[effects.WatchConvergence | effects.WatchHealth]) -> None:
+    async def _arranged(self, effect: effects.ArrangeObjects) -> None:
+        known = self._memory.find(effect.operation.id)
+        if known is not None and known.outcome is not migration.Outcome.OPEN:
+            return  # a hold was faster
+        self.feed(await self._arranging.carry_out(effect))
+
+    def _stop_watching(self, of: migration.Migration, started: Sequence[perform.Watch]) -> None:
         """What was waited for does not matter any more."""
         if not started:
             self._tasks.cancel(_watch_key(of.service))
@@ -210,6 +233,10 @@ def _answer(message: messages.Message, first: decision.Decision, final: decision
     if first.refusal is not None:
         return answers.Answer(first.refusal.sentence, first.refusal, operation)
     return answers.Answer(final.because, None, operation)
+
+
+def _objects_key(service: str) -> str:
+    return f"objects of {service}"
 
 
 def _watch_key(service: str) -> str:

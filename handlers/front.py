@@ -8,6 +8,7 @@ from handlers import (
     alerts,
     answers,
     apply,
+    arranging,
     blockers,
     converge,
     dispatch,
@@ -16,6 +17,7 @@ from handlers import (
     fleets,
     guard,
     hold,
+    journey_keeping,
     listening,
     loading,
     messages,
@@ -52,7 +54,10 @@ class Front:
         self._tasks = work = tasks.Tasks()
         self._fleets = asked = fleets.Fleets(world.agents)
         self._heard: OrderedDict[str, asyncio.Task[answers.Answer]] = OrderedDict()
-        self._loader = loading.Loader(world, memory, blockers.Blockers(world, asked), trust)
+        self._journeys = ways = journey_keeping.Journeys(world)
+        self._arranging = arranging.Arranging(world, limits)
+        gather = blockers.Blockers(world, asked)
+        self._loader = loading.Loader(world, memory, gather=gather, trust=trust, ways=ways, arranges=self._arranging)
         self._lane = hold.HoldLane(world, limits, memory=memory, running=work, asked=asked, feed=self._feed)
         write = writing.Writing(world, limits)
         converging = converge.Converging(world, limits, asked)
@@ -63,12 +68,14 @@ class Front:
             performer=perform.Performer(
                 world,
                 memory,
-                self._lane,
-                apply.Applying(world, write, releasing.Releasing(world, memory), asked),
-                settle.Settling(world, write, asked),
+                lane=self._lane,
+                applying=apply.Applying(world, write, releasing.Releasing(world, memory), asked),
+                settling=settle.Settling(world, write, asked),
+                ways=ways,
             ),
             converging=converging,
             verifying=verify.Verifying(world, limits, asked, converging),
+            arranges=self._arranging,
             work=work,
             pause=limits.tick,
         )

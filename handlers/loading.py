@@ -5,14 +5,38 @@ import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from handlers import adopting, blockers, errors, messages, operation_document, outside, planned, remembered
-from handlers.rules import effects, migration
-from k8s import views
+from handlers import (
+    adopting,
+    arranging,
+    blockers,
+    errors,
+    journey_keeping,
+    journey_messages,
+    judged,
+    messages,
+    operation_document,
+    outside,
+    planned,
+    remembered,
+)
+from handlers.rules import effects, gates, migration
+from k8s import entry_change, views
+from k8s import errors as cluster_errors
 
 _OPEN = migration.Outcome.OPEN
 _OVERTAKEN = "another change was recorded meanwhile; this one is void"
 _LOST = "the store of requests came back without it, and with it went what was said to it; ask again if it is still wanted"
-_RAISES = (messages.ProposeShift, messages.ProposeRelease, messages.Approve, messages.Confirm)
+_RAISES = (
+    messages.ProposeShift,
+    messages.ProposeRelease,
+    messages.Approve,
+    messages.Confirm,
+    journey_messages.ProposeObjects,
+    journey_messages.ProposeFinish,
+    journey_messages.ProposeRun,
+    journey_messages.SkipSoak,
+    journey_messages.StepDue,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,26 +58,40 @@ class Found:
     away: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Objects:
+    """What a stage would change; `trouble`: why nobody knows, one sentence."""
+
+    arrangement: entry_change.Arrangement | None = None
+    trouble: str = ""
+
+
 class Loader:
     def __init__(
         self,
         world: outside.Outside,
         memory: remembered.Remembered,
+        *,
         gather: blockers.Blockers,
         trust: migration.Trust,
+        ways: journey_keeping.Journeys,
+        arranges: arranging.Arranging,
     ) -> None:
         self._world = world
         self._memory = memory
         self._blockers = gather
         self._trust = trust
+        self._journeys = ways
+        self._arranging = arranges
 
     async def load(self, service: str, message: messages.Message | None = None) -> Loaded:
         """For this message. Only what may raise asks proxies and alerts; nothing here fails because a part is away."""
         found = await self.find(service)
         last = await self._last(service, message, found)
         view = self._world.cluster.service(service)
-        plan = planned.plan_for(message, view, found.operation) if message else None
-        against = blockers.NOTHING
+        objects = await self._objects(message, service, found.operation)
+        plan = self._plan(message, view, found.operation, objects)
+        against, judgement = blockers.NOTHING, gates.Judgement()
         if message is not None and _may_raise(message, plan, found.operation):
             against = await self._blockers.now(view, found.away)
             await adopting.adopt(self._world, against.reported)
@@ -61,9 +99,11 @@ class Loader:
             standing = {hold.id for hold in view.holds}
             more = tuple(hold for hold in against.reported if hold.id not in standing)
             view = replace(view, highest=max(view.highest, against.generation), holds=(*view.holds, *more))
-            plan = planned.plan_for(message, view, found.operation)
+            plan = self._plan(message, view, found.operation, objects)
+            judgement = self._judgement(view, against)
         holds = {*(hold.id for hold in view.holds), *self._ordered(view)}
         rest = migration.Phase.HELD if holds else migration.Phase.STEADY
+        unread = (objects.trouble, self._journeys.trouble(view))
         return Loaded(
             migration.Migration(
                 service=service,
@@ -74,16 +114,46 @@ class Loader:
                 holds=tuple(sorted(holds)),
                 operation=found.operation,
                 latest=self._memory.saw(self._world.clock.now()),
-                blockers=against.sentences,
+                blockers=(*against.sentences, *(one.strip().rstrip(".") for one in unread if one)),
                 plan_now=plan,
                 trust=self._trust,
                 still_firing=against.still_firing,
                 last=last,
+                journey=self._journeys.newest(view),
+                entry=self._arranging.view(service),
+                judgement=judgement,
+                wished=view.wished,
                 certain=self._world.cluster.view().synced and not (view.record_trouble or view.stale),
             ),
             found.void,
             found.why,
         )
+
+    def _plan(
+        self,
+        message: messages.Message | None,
+        view: views.ServiceView,
+        operation: migration.Operation | None,
+        objects: _Objects,
+    ) -> migration.Plan | None:
+        if message is None:
+            return None
+        now = self._memory.saw(self._world.clock.now())
+        return planned.plan_for(message, view, operation, planned.Asked(now, self._trust.standing, objects.arrangement))
+
+    async def _objects(self, message: messages.Message | None, service: str, operation: migration.Operation | None) -> _Objects:
+        """By a dry run, where the plan is about objects; it is made again at each step of the way."""
+        stage = planned.stage_of(message, operation) if message is not None else None
+        if stage is None:
+            return _Objects()
+        try:
+            return _Objects(await self._arranging.preview(service, stage))
+        except cluster_errors.ClusterError as error:
+            return _Objects(trouble=f"what `{stage}` would change cannot be planned: {error}")
+
+    def _judgement(self, view: views.ServiceView, against: blockers.Against) -> gates.Judgement:
+        journey = self._journeys.newest(view)
+        return judged.judgement(judged.look(self._world), view, journey, firing=against.firing, blind=against.blind)
 
     async def operation(self, service: str) -> migration.Operation | None:
         """The service's open operation, wherever it is known; memory follows."""
@@ -106,7 +176,7 @@ class Loader:
             known += [await self._world.pending.find(other) for other in others]
         except errors.Away as error:
             away = str(error)
-        lowers = mine is not None and mine.plan.kind is migration.Kind.LOWER
+        lowers = mine is not None and mine.plan.kind in migration.UNAPPROVED
         if mine is not None and (away or lowers or mine.phase in migration.RUNNING):
             known.append(mine)
         if noted is not None:
@@ -184,7 +254,7 @@ def overtaken(operation: migration.Operation, view: views.ServiceView) -> bool:
     A lowering that waits is judged when it is confirmed: what is still lower then is still wanted.
     """
     record = view.record
-    if operation.plan.kind is migration.Kind.LOWER and operation.phase not in migration.RUNNING:
+    if operation.plan.kind in migration.UNAPPROVED and operation.phase not in migration.RUNNING:
         return False
     if record is None or record.operation in {operation.id, effects.revert_id(operation.id)}:
         return False
@@ -195,8 +265,12 @@ def _may_raise(message: messages.Message, plan: migration.Plan | None, operation
     """Lowering is never delayed by questions to proxies and alerts."""
     if not isinstance(message, _RAISES):
         return False
-    if isinstance(message, messages.ProposeShift):
-        return plan is not None and plan.kind is not migration.Kind.LOWER
-    if isinstance(message, messages.ProposeRelease):
-        return True
-    return operation is None or operation.plan.kind is not migration.Kind.LOWER
+    match message:
+        case messages.Approve() | messages.Confirm():
+            return operation is None or operation.plan.kind not in migration.UNAPPROVED
+        case messages.ProposeShift():
+            return plan is not None and plan.kind is not migration.Kind.LOWER
+        case journey_messages.ProposeObjects():
+            return message.stage is not entry_change.Stage.BYPASS
+        case _:
+            return True

@@ -7,7 +7,11 @@ from handlers import ports
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """What the use cases reach: each field is one seam, see `handlers.ports`."""
+    """What the use cases reach: each field is one seam, see `handlers.ports`.
+
+    Where nobody keeps `journeys`, nothing soaks or climbs; without `entries` no objects are changed; without `measures` the gates
+    are not judged.
+    """
 
     clock: ports.Clock
     pending: ports.Pending
@@ -21,6 +25,9 @@ class Outside:
     chat: ports.Chat
     audit: ports.AuditLog
     alerts: ports.Alerts
+    journeys: ports.Journeys | None = None
+    entries: ports.Entries | None = None
+    measures: ports.Measures | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +38,8 @@ class Limits:
     two rounds of the guard. `order`: what a hold may take until it is answered. `listen`: between two times that the proxies
     are asked what they hold on their own. `put_back`: what a broken document may stand before the last whole one is put back;
     `severe`: before it means 100% old; `again`: how long after it was put back the same trouble is severe at once. `keep`:
-    between two times that a whole document is kept.
+    between two times that a whole document is kept. `ladder`: between two looks at what soaks and climbs. `no_proxies`: how long
+    no proxy may be ready for an exposed service before its original entry is put back.
     """
 
     converge: float = 30.0
@@ -45,3 +53,5 @@ class Limits:
     severe: float = 30.0
     again: float = 300.0
     keep: float = 5.0
+    ladder: float = 1.0
+    no_proxies: float = 30.0

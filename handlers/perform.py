@@ -9,12 +9,14 @@ from typing import assert_never
 
 import structlog
 
-from handlers import apply, errors, hold, messages, operation_document, outside, remembered, settle, speaking
+from handlers import apply, errors, hold, journey_keeping, messages, operation_document, outside, remembered, settle, speaking
 from handlers.rules import effects, migration
 from k8s import errors as cluster_errors
 from k8s import model
 
 _log = structlog.get_logger("ferry.perform")
+Watch = effects.WatchConvergence | effects.WatchHealth | effects.ArrangeObjects
+_ENDS = (effects.RevertRecord, effects.WriteHold, effects.DropOperation)
 _Speech = effects.ShowCard | effects.Say | effects.RecordEvent | effects.PageSomebody | effects.TellAlert
 
 
@@ -27,7 +29,7 @@ class Performed:
     """`answers`: what the effects reported, to be decided on. `watches`: long work to be started."""
 
     answers: list[messages.Message] = field(default_factory=list)
-    watches: list[effects.WatchConvergence | effects.WatchHealth] = field(default_factory=list)
+    watches: list[Watch] = field(default_factory=list)
 
 
 class Performer:
@@ -35,24 +37,29 @@ class Performer:
         self,
         world: outside.Outside,
         memory: remembered.Remembered,
+        *,
         lane: hold.HoldLane,
         applying: apply.Applying,
         settling: settle.Settling,
+        ways: journey_keeping.Journeys,
     ) -> None:
         self._world = world
         self._memory = memory
         self._lane = lane
         self._applying = applying
         self._settling = settling
+        self._journeys = ways
 
     async def perform(self, todo: Sequence[effects.Effect]) -> Performed:
-        """Raises LostRaceError, and errors.Away when a raise cannot be kept in the store: nothing was changed then."""
+        """Raises LostRaceError, and errors.Away when a raise, or a step of the way, cannot be kept: nothing was changed then."""
         done = Performed()
+        ends = False
         for effect in todo:
-            await self._one(effect, done)
+            ends = ends or isinstance(effect, _ENDS)
+            await self._one(effect, done, ends=ends)
         return done
 
-    async def _one(self, effect: effects.Effect, done: Performed) -> None:
+    async def _one(self, effect: effects.Effect, done: Performed, *, ends: bool) -> None:
         match effect:
             case effects.SaveOperation(operation, expected):
                 await self._save(operation, expected)
@@ -66,7 +73,9 @@ class Performer:
                 await self._hold(effect)
             case effects.NoteOperation(operation):
                 await self._note(operation)
-            case effects.WatchConvergence() | effects.WatchHealth():
+            case effects.KeepJourney():
+                await self._keep(effect, must=not ends)
+            case effects.WatchConvergence() | effects.WatchHealth() | effects.ArrangeObjects():
                 done.watches.append(effect)
             case _:
                 await speaking.spoken(self._said(effect))
@@ -89,7 +98,7 @@ class Performer:
     async def _save(self, operation: migration.Operation, expected: int) -> None:
         """A raise that begins must be in the store; what lowers, and what runs already, goes on without it."""
         runs = operation.phase in migration.RUNNING and operation.generation > 0
-        free = runs or operation.plan.kind is migration.Kind.LOWER or operation.phase is migration.Phase.REVERTING
+        free = runs or operation.plan.kind in migration.UNAPPROVED or operation.phase is migration.Phase.REVERTING
         try:
             kept = await self._kept(operation, expected, over_empty=free)
         except errors.Away as error:
@@ -131,6 +140,18 @@ class Performer:
             await self._world.records.note(service, operation_document.to_document(operation))
         except cluster_errors.ClusterError as error:
             _log.info("the operation was not noted", operation=operation.id, because=str(error))
+
+    async def _keep(self, effect: effects.KeepJourney, *, must: bool) -> None:
+        """`must`: what comes after it counts on it. What takes traffic back, or is at its end, goes on without."""
+        try:
+            kept = await self._journeys.keep(effect.journey, effect.expected_revision)
+        except cluster_errors.ClusterError as error:
+            if must:
+                raise errors.Away(f"the journey of {effect.journey.service} could not be kept: {error}") from None
+            _log.warning("the journey was not kept", service=effect.journey.service, because=str(error))
+            return
+        if not kept:
+            raise LostRaceError(effect.journey.service)
 
     async def _hold(self, effect: effects.WriteHold) -> None:
         """The id comes from what is held and why: performing twice writes one hold."""

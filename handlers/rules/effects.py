@@ -56,7 +56,8 @@ class DropOperation:
 class WriteRecord:
     """The approved (or lowering) change itself. Answered by RecordWritten or RecordNotWritten with `operation.id`.
 
-    `expected_generation` is the compare-and-set; `clears` are the ids of holds that this record ends.
+    `expected_generation` is the compare-and-set; `clears` are the ids of holds that this record ends; `finished`: there is no old
+    any more.
     """
 
     operation: migration.Operation
@@ -64,6 +65,7 @@ class WriteRecord:
     expected_generation: int
     clears: tuple[str, ...] = ()
     approvals: tuple[str, ...] = ()
+    finished: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +177,8 @@ Effect = (
     | RevertRecord
     | WriteHold
     | NoteOperation
+    | ArrangeObjects
+    | KeepJourney
     | WatchConvergence
     | WatchHealth
     | ShowCard

@@ -51,12 +51,22 @@ def test_no_manifest_names_an_address_but_of_services_inside() -> None:
 
 
 def test_rights_are_namespaced_and_spelled_out() -> None:
-    assert not [one for one in OBJECTS if one["kind"].startswith("ClusterRole")]
     rules = [rule for each in ROLES.values() for rule in each]
     assert not [rule for rule in rules if "*" in rule["verbs"] + rule["resources"] + rule["apiGroups"]]
     assert {resource for rule in rules for resource in rule["resources"]} == {
         "configmaps", "controllerrevisions", "deployments", "pods",
     }  # fmt: skip
+
+
+def test_what_the_bot_may_see_everywhere_is_read_only_and_no_secret() -> None:
+    (rules,) = (
+        one["rules"] for one in OBJECTS if (one["kind"], one["metadata"]["name"]) == ("ClusterRole", "ferry-bot-discovery")
+    )
+    assert {verb for rule in rules for verb in rule["verbs"]} == {"get", "list", "watch"}
+    assert {resource for rule in rules for resource in rule["resources"]} == {
+        "endpointslices", "ingresses", "rolebindings", "roles", "services",
+    }  # fmt: skip
+    assert not [rule for rule in rules if "*" in rule["resources"] + rule["apiGroups"]]
 
 
 def test_on_call_may_do_one_thing_to_one_object() -> None:
@@ -261,3 +271,15 @@ async def test_the_bot_writes_holds_and_records_but_reads_no_secret(api: Api) ->
     assert (await api.call("DELETE", f"{MAPS}/migration-holds", token=token))[0] == 403
     assert (await api.call("GET", f"/api/v1/namespaces/{HOME}/secrets", token=token))[0] == 403
     assert (await api.call("GET", "/api/v1/configmaps", token=token))[0] == 403
+
+
+async def test_the_bot_reads_ingresses_and_what_stands_behind_them_everywhere_and_changes_none(api: Api) -> None:
+    token = api.account("ferry-bot")
+    for path in [
+        "/apis/networking.k8s.io/v1/ingresses", "/api/v1/services", "/apis/discovery.k8s.io/v1/endpointslices",
+        "/apis/rbac.authorization.k8s.io/v1/namespaces/default/roles",
+        "/apis/rbac.authorization.k8s.io/v1/namespaces/default/rolebindings",
+    ]:  # fmt: skip
+        assert (await api.call("GET", path, token=token))[0] == 200, path
+    assert (await api.call("GET", "/api/v1/secrets", token=token))[0] == 403
+    assert (await api.call("POST", "/api/v1/namespaces/default/services", {"metadata": {"name": "x"}}, token=token))[0] == 403

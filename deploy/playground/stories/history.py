@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from deploy.playground.kubernetes import journal
+from handlers import journey_document, operation_document
+from handlers.rules import journeys, migration
 from k8s import hold_document, holds, model, protocol, record_document, signing, views
 
 
@@ -50,7 +52,8 @@ class Fault:
 class History:
     """`asked`, `failed`: requests of clients while Ferry was answerable for every answer (nothing was broken on purpose).
 
-    `texts`: everything that was logged, posted or stored in words. `secrets`: what may stand in none of them.
+    `texts`: everything that was logged, posted or stored in words. `secrets`: what may stand in none of them. `operations`: the
+    newest form of each that the store kept. `epoch`: the time of day (Unix) at monotonic second 0.
     """
 
     verifier: signing.Verifier
@@ -63,11 +66,14 @@ class History:
     failed: int = 0
     texts: list[str] = field(default_factory=list)
     secrets: tuple[str, ...] = ()
+    operations: Sequence[Mapping[str, Any]] = ()
+    epoch: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A record that came into force. `operation`: the signed document written with it. `notes`: its later forms, in order."""
+    """A record that came into force. `operation`: the signed document written with it. `notes`: its later forms, in order; those
+    of another operation that came after it, and changed no record, are none of them."""
 
     at: float
     service: str
@@ -97,10 +103,7 @@ def changes(history: History) -> tuple[Change, ...]:
     found: list[Change] = []
     newest: dict[str, protocol.Record] = {}
     places: dict[str, int] = {}
-    for write in history.writes:
-        if write.resource != "configmaps" or write.removed or not write.name.startswith("migration-record-"):
-            continue
-        seen = record_document.read(write.object, history.verifier)
+    for write, seen in _beside_records(history):
         if seen.record is None:
             continue
         before = newest.get(seen.service)
@@ -108,7 +111,7 @@ def changes(history: History) -> tuple[Change, ...]:
         if before is not None and seen.record == before:
             place = places[seen.service]
             known = found[place]
-            if document and document != dict(known.last):
+            if document and document.get("id") == known.operation.get("id") and document != dict(known.last):
                 found[place] = Change(
                     known.at, known.service, known.record, known.before, known.operation, (*known.notes, document)
                 )
@@ -117,6 +120,40 @@ def changes(history: History) -> tuple[Change, ...]:
             places[seen.service] = len(found)
             found.append(Change(write.at, seen.service, seen.record, before, document))
     return tuple(found)
+
+
+def standings(history: History) -> Iterator[tuple[float, str, journeys.Standing]]:
+    """When, of which service: every standing approval that was signed beside a record, as often as it was written."""
+    for write, seen in _beside_records(history):
+        if seen.journey is None:
+            continue
+        try:
+            journey = journey_document.from_document(seen.journey)
+        except journey_document.UnreadableJourneyError:
+            continue
+        if journey.standing is not None:
+            yield write.at, seen.service, journey.standing
+
+
+def operations(history: History) -> dict[str, migration.Operation]:
+    """The newest form of every operation: of those that changed no record, too."""
+    documents = [*history.operations, *(seen.operation for _, seen in _beside_records(history) if seen.operation is not None)]
+    found: dict[str, migration.Operation] = {}
+    for document in documents:
+        try:
+            operation = operation_document.from_document(document)
+        except operation_document.UnreadableOperationError:
+            continue
+        known = found.get(operation.id)
+        if known is None or known.revision < operation.revision:
+            found[operation.id] = operation
+    return found
+
+
+def _beside_records(history: History) -> Iterator[tuple[journal.Write, record_document.Sighting]]:
+    for write in history.writes:
+        if write.resource == "configmaps" and not write.removed and write.name.startswith("migration-record-"):
+            yield write, record_document.read(write.object, history.verifier)
 
 
 def hold_moves(history: History) -> tuple[HoldMove, ...]:

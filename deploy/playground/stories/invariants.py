@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from deploy.playground.stories import approved_objects, four_eyes
 from deploy.playground.stories import history as recorded
-from handlers import operation_document
 from handlers.rules import migration
-from k8s import exposure, model, protocol, proxy_report, record_document
+from k8s import model, protocol, proxy_report, record_document
 
 Judged = Iterator[str]  # one item an event: why it breaks the promise, or nothing
 
@@ -40,43 +40,9 @@ def check(history: recorded.History) -> Verdict:
     return Verdict(checked, tuple(broken))
 
 
-def _raises(history: recorded.History) -> Iterator[recorded.Change]:
-    for change in recorded.changes(history):
-        before = change.before.exposure if change.before else change.record.exposure.at(0)
-        if change.record.clears or not exposure.at_most(change.record.exposure, before):
-            yield change
-
-
-def _four_eyes(history: recorded.History) -> Judged:
-    """I1: approval by another person, bound to the plan, and a later confirmation."""
-    for change in _raises(history):
-        yield _eyes(change)
-
-
-def _eyes(change: recorded.Change) -> str:
-    what = f"generation {change.record.generation} of {change.service} raises"
-    try:
-        operation = operation_document.from_document(change.operation)
-    except operation_document.UnreadableOperationError as error:
-        return f"{what} without a readable operation ({error})"
-    if operation.plan.hash != change.record.plan_hash or operation.plan.before != (
-        change.before.exposure if change.before else None
-    ):
-        return f"{what}, but not from the plan that its operation names"
-    used = [one for one in operation.approvals if one.id in change.record.approvals]
-    others = {one.by for one in used if one.by != operation.requester and one.plan_hash == operation.plan.hash}
-    if len(others) < max(1, operation.approvals_needed):
-        return f"{what} with {len(others)} of {max(1, operation.approvals_needed)} approvals by other persons"
-    if operation.confirmed_at is None or any(one.at > operation.confirmed_at for one in used):
-        return f"{what} without a confirmation after its approvals"
-    if operation.confirmed_at >= operation.expires_at:
-        return f"{what} although its request had expired"
-    return ""
-
-
 def _as_approved(history: recorded.History) -> Judged:
     """I2: what came into force is what was approved."""
-    for change in _raises(history):
+    for change in four_eyes.raises(history):
         planned = change.operation.get("plan", {}).get("after")
         same = planned == change.record.exposure.as_document()
         yield "" if same else f"generation {change.record.generation} of {change.service} is not its plan's target"
@@ -101,7 +67,7 @@ def _holds_end_by_record(history: recorded.History) -> Judged:
         if isinstance(event, recorded.Change):
             cleared |= {(event.service, one) for one in event.record.clears}
             ordered = [hold.id for hold in standing.values() if hold.service in {event.service, model.ALL_SERVICES}]
-            if ordered and event.record.exposure.weight > 0 and event in tuple(_raises(history)):
+            if ordered and event.record.exposure.weight > 0 and event in tuple(four_eyes.raises(history)):
                 still = [one for one in ordered if (event.service, one) not in cleared]
                 yield f"{event.service} was raised under {', '.join(still)}" if still else ""
         elif event.placed:
@@ -176,7 +142,7 @@ def _no_failed_request(history: recorded.History) -> Judged:
 
 def _only_down_while_missing(history: recorded.History) -> Judged:
     """I13: while anything is missing nothing is raised; no proxy serves more than was approved before, and nothing once held."""
-    raised = tuple(_raises(history))
+    raised = tuple(four_eyes.raises(history))
     for gone in history.outages:
         for change in raised:
             if gone.at <= change.at < gone.until:
@@ -249,7 +215,7 @@ def _served(sample: recorded.Sample, service: str, record: protocol.Record) -> b
 def _no_flapping(history: recorded.History) -> Judged:
     """I17: after a hold, a raise comes from a plan that was asked for later."""
     placed = [move for move in recorded.hold_moves(history) if move.placed and move.hold.since]
-    for change in _raises(history):
+    for change in four_eyes.raises(history):
         asked = _time(change.operation.get("requested_at"))
         for move in placed:
             if move.hold.service not in {change.service, model.ALL_SERVICES} or move.at > change.at:
@@ -267,7 +233,7 @@ def _time(text: object) -> datetime | None:
 
 
 _JUDGES: Mapping[str, Callable[[recorded.History], Judged]] = {
-    "I1": _four_eyes,
+    "I1": four_eyes.judge,
     "I2": _as_approved,
     "I3": _taken_back_in_time,
     "I5": _holds_end_by_record,
@@ -281,4 +247,5 @@ _JUDGES: Mapping[str, Callable[[recorded.History], Judged]] = {
     "I15": _no_secret,
     "I16": _done_means_served,
     "I17": _no_flapping,
+    "I18": approved_objects.judge,
 }

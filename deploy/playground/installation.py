@@ -124,6 +124,7 @@ def settings(around: Surroundings) -> str:
         "alertmanager": {"url": around.alertmanager_url, "poll": "1s"},
         "web": {"address": "0.0.0.0", "port": 8080},  # the node puts the pod's own address in its place
         "limits": dict(around.limits),
+        "trust": {"soak": False},  # nobody here waits a day between two weights; a story that soaks says its own
         **around.further,
     }
     return yaml.safe_dump(document, sort_keys=False)

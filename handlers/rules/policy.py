@@ -6,9 +6,10 @@ step of a standing approval, and when a confirmed raise is taken up again after 
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from handlers.rules import freezes, gates, migration, planning, refusals
+from handlers.rules import freezes, gates, migration, planning, refusals, soaking
 from k8s import entry_change
 
 Reason = refusals.Reason
@@ -69,6 +70,17 @@ def not_prepared(of: migration.Migration, plan: migration.Plan, _now: datetime) 
     return refusals.refuse(Reason.NOT_PREPARED, service=of.service, entry=entry)
 
 
+def not_soaked(of: migration.Migration, plan: migration.Plan, _now: datetime) -> refusals.Refusal | None:
+    """Before new is given more than it carries, that must have been well for its soak. The backup time is the end's alone."""
+    if not of.trust.soak or plan.kind is not _KIND.RAISE or plan.skips or of.weight == 0:
+        return None
+    if of.wished is None:
+        left = "migration.yaml does not name it, so nobody knows how long it must soak"
+    else:
+        left = soaking.left(of.journey, replace(of.wished, backup=0.0), of.weight, of.generation)
+    return refusals.refuse(Reason.NOT_SOAKED, service=of.service, left=left) if left else None
+
+
 def gates_against(of: migration.Migration, plan: migration.Plan, _now: datetime) -> refusals.Refusal | None:
     """Asked once new carries traffic. Too few requests forbid a raise, unless the plan names that it passes over them; they do
     not forbid the end, before which the whole backup time was soaked with enough of them.
@@ -97,7 +109,7 @@ def standing_ends(of: migration.Migration, plan: migration.Plan, now: datetime) 
     return None
 
 
-_RULES: tuple[_Rule, ...] = (protected, frozen, standing_ends, too_large, not_prepared, gates_against)
+_RULES: tuple[_Rule, ...] = (protected, frozen, standing_ends, too_large, not_prepared, gates_against, not_soaked)
 
 
 def _climb(start: int, steps: tuple[int, ...]) -> Iterator[tuple[int, int]]:

@@ -38,6 +38,7 @@ class Reason(StrEnum):
     PROTECTED = "protected_service"
     FROZEN = "frozen"
     NOT_PREPARED = "not_prepared"
+    NOT_SOAKED = "not_soaked"
     GATES = "gates_do_not_pass"
     TOO_FEW = "too_few_requests"
     STANDING_TOO_LONG = "standing_too_long"
@@ -208,6 +209,11 @@ WORDS: Mapping[Reason, tuple[str, str, str]] = {
         "The traffic of {service} was not raised.",
         "Its host does not reach the proxies: {entry}.",
         "Ask for `/migrate prepare {service}` first; a weight that no request meets proves nothing.",
+    ),
+    Reason.NOT_SOAKED: (
+        "The traffic of {service} was not raised.",
+        "What new carries has not soaked: {left}.",
+        "Wait for it, let `/migrate run {service}` climb, or ask for the next step with `/migrate run {service} skip reason…`.",
     ),
     Reason.GATES: (
         "The change of {service} was not carried further.",

@@ -131,6 +131,7 @@ class World:
             "alertmanager": {"watchdog": ""},
             "web": {"address": "127.0.0.1", "port": self.web_port},
             "limits": {"verify": 0},
+            "trust": {"soak": False},
             "api": {"tokens": [{"person": one, "token_file": str(folder / f"token-{one}")} for one in API_TOKENS]},
         }
         self.bot: processes.Child | None = None

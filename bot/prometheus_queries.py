@@ -54,19 +54,22 @@ _QUERIES: Mapping[str, tuple[Shape, str]] = {
         Shape.SINGLE,
         (
             "max(avg_over_time(ferry_proxy_cpu_limit_ratio[1m]))"
-            " and count(ferry_proxy_cpu_limit_ratio) >= count(ferry_agent_ready == 1)"
+            " and count(last_over_time(ferry_proxy_cpu_limit_ratio[30s]))"
+            " >= count(last_over_time(ferry_agent_ready[30s]) == 1)"
         ),
     ),
     "memory": (
         Shape.SINGLE,
         (
             "max(avg_over_time(ferry_proxy_memory_limit_ratio[1m]))"
-            " and count(ferry_proxy_memory_limit_ratio) >= count(ferry_agent_ready == 1)"
+            " and count(last_over_time(ferry_proxy_memory_limit_ratio[30s]))"
+            " >= count(last_over_time(ferry_agent_ready[30s]) == 1)"
         ),
     ),
-    # Counters go on to answer for the whole window after the last scrape: whether Prometheus still reads is asked by itself.
-    "scraped": (Shape.SINGLE, 'min(up{job="ferry-agents"})'),
-    "age": (Shape.SINGLE, "max(time() - timestamp(ferry_agent_ready))"),
+    # Counters go on to answer for the whole window after the last scrape: whether Prometheus still reads is asked by itself. One
+    # scrape that failed is no news; a pod that left is asked for 30 s more.
+    "scraped": (Shape.SINGLE, 'min(max_over_time(up{job="ferry-agents"}[30s]))'),
+    "age": (Shape.SINGLE, "max(time() - max_over_time(timestamp(ferry_agent_ready)[30s:2s]))"),
 }
 
 NAMES = tuple(_QUERIES)

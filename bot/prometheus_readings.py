@@ -11,7 +11,7 @@ from bot import prometheus_queries
 from handlers.rules import gates
 
 CLOCKS_APART = 60.0  # seconds between the bot's clock and the time of an answer, with no meaning
-OLDEST_SCRAPE = 90.0  # seconds: customers read their pods once in a minute, if not more often
+OLDEST_SCRAPE = 60.0  # seconds: the query of it looks back for half of that
 _SIDES = ("new", "old")
 _ROUNDING = 1e-6
 _Key = tuple[str, str]  # service and cluster, empty where the query does not part by it

@@ -135,7 +135,7 @@ def test_proxies_without_limits_are_told_what_is_missing() -> None:
         ({"scraped": []}, "Whether Prometheus reads the proxies is unknown (query scraped: no series answers)"),
         ({"age": []}, "Whether Prometheus reads the proxies is unknown (query age: no series answers)"),
         ({"age": [one("NaN")]}, "Whether Prometheus reads the proxies is unknown"),
-        ({"age": [one("91")]}, "Prometheus last read a proxy 91 s ago"),
+        ({"age": [one("61")]}, "Prometheus last read a proxy 61 s ago"),
     ],
 )
 def test_numbers_of_proxies_that_nobody_reads_any_more_are_none(changes: dict[str, Any], sentence: str) -> None:

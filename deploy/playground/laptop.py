@@ -34,6 +34,8 @@ from k8s import client, credentials, errors, proxies, signing
 Say = Callable[[str], None]
 READY_WITHIN = 90.0  # seconds
 STEADY_RPS = 60.0
+# Seconds between two syncs of the old ingress. A real ingress-nginx takes its time: whoever changes an entry must wait for it.
+QUICK_SYNC, REAL_SYNC = 0.05, 3.3
 _LOOK_AGAIN = 0.2
 _REST = 0.1  # seconds without a request: nothing is on its way any more
 NOTHING: Mapping[str, str] = {}  # differs from what is shipped
@@ -226,7 +228,12 @@ class Playground:
         token = self.access.headers().get("Authorization", "").removeprefix("Bearer ")
         tls = self.access.tls()
         self.ingress = ingress.Ingress(
-            url=self.access.url, token=token, api_tls=tls, resolve=self._resolve, upstream_tls=self.authority.client_context()
+            sync_interval=REAL_SYNC if self._before_ferry else QUICK_SYNC,
+            url=self.access.url,
+            token=token,
+            api_tls=tls,
+            resolve=self._resolve,
+            upstream_tls=self.authority.client_context(),
         )
         await self._up(self.ingress)
         self._tell("the two clusters and Slack are up")

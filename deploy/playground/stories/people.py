@@ -35,23 +35,52 @@ class Persons:
 
     async def ask(self, user: str, text: str) -> records.Message:
         """Types a command that asks for a change: its card, with the button Approve or Confirm."""
-        before = {message.ts for message in self._driver.messages()}
-        heard = self._heard(user)
-
-        def card() -> records.Message | None:
-            found = [message for message in self._driver.messages() if message.ts not in before and message.from_bot]
-            waiting = (buttons.Action.APPROVE, buttons.Action.CONFIRM)
-            return next((one for one in found if any(action in one.action_ids for action in waiting)), None)
-
+        before, heard = self.posted(), self._heard(user)
         outcome = await self._driver.command(user, text)
         if not outcome.acknowledged:
             raise Stuck(f"Slack got no answer to {text!r}: {outcome.error}")
         try:
-            return await self._driver.wait_for(card, within=_ANSWER)
+            return await self._driver.wait_for(lambda: self._asking(before), within=_ANSWER)
         except TimeoutError:
             said = [message.text for message in self._driver.ephemerals(user) if message.ts > heard]
             answer = " / ".join(said).replace("\n", " ") or "nothing"
             raise Stuck(f"{text!r} brought no card; it was answered with: {answer}", self._driver.screens()) from None
+
+    def posted(self) -> frozenset[str]:
+        """Every message of the channel so far, for `asked`."""
+        return frozenset(message.ts for message in self._driver.messages())
+
+    async def asked(self, before: frozenset[str], *, within: float) -> records.Message:
+        """A card that Ferry posts by itself, later than these messages, and that waits for somebody. Raises Stuck."""
+        try:
+            return await self._driver.wait_for(lambda: self._asking(before), within=within)
+        except TimeoutError:
+            raise Stuck(f"no card asked for the next step within {within:g} s", self._driver.screens()) from None
+
+    async def told(self, user: str, text: str) -> str:
+        """Types a command that brings no card: what only this person is told. Raises Stuck."""
+        await self._answered(user, text)
+        return self._driver.ephemerals(user)[-1].words
+
+    async def hears(self, word: str, *, within: float) -> str | None:
+        """The newest message of the channel, threads too, with this word in it; None: none came within so many seconds."""
+
+        def found() -> str | None:
+            return next((one.words for one in reversed(self._everything()) if word in one.words), None)
+
+        try:
+            return await self._driver.wait_for(found, within=within)
+        except TimeoutError:
+            return None
+
+    def _everything(self) -> list[records.Message]:
+        posted = self._driver.messages()
+        return [message for one in posted for message in (one, *self._driver.thread(one.channel, one.ts))]
+
+    def _asking(self, before: frozenset[str]) -> records.Message | None:
+        found = [message for message in self._driver.messages() if message.ts not in before and message.from_bot]
+        waiting = (buttons.Action.APPROVE, buttons.Action.CONFIRM)
+        return next((one for one in found if any(action in one.action_ids for action in waiting)), None)
 
     async def press(self, user: str, card: records.Message, action: buttons.Action) -> None:
         """Clicks a button of the card as it stands now, and the dialog's confirm button where there is one."""

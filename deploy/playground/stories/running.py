@@ -24,11 +24,14 @@ Say = Callable[[str], None]
 @dataclass(frozen=True, slots=True)
 class Story:
     """`play` fills what was measured; it returns why it did not hold, one sentence each. `needs`: invariants that must have
-    been put to the test. `limits`: of the bot's settings, where waiting would prove nothing."""
+    been put to the test. `limits` and `settings`: of the bot, where waiting would prove nothing. `entry` False: it begins before
+    Ferry (see `before_ferry`)."""
 
     play: Callable[[scene.Scene], Awaitable[None]]
     needs: tuple[str, ...]
     limits: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    entry: bool = True
 
 
 _ALWAYS = ("I1", "I2", "I6", "I7", "I8", "I9", "I10", "I15", "I16")
@@ -85,7 +88,9 @@ async def tell(
     """
     story, screens, sizes = STORIES[name], "", sizes or scene.Sizes()
     chosen = replace(choices, port=0) if choices else None
-    playground = laptop.Playground(chosen, say=say, limits=story.limits, agent=sizes.agent, service=sizes.service)
+    playground = laptop.Playground(
+        chosen, say=say, limits=story.limits, agent=sizes.agent, service=sizes.service, settings=story.settings, entry=story.entry
+    )
     async with playground:
         await playground.watched_within()
         notes = recording.Recording(playground)

@@ -2,16 +2,18 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
 import aiohttp
 
 from k8s import client, errors, hold_document, model, proxy_report, report_document, views
+from k8s.preflight import seen
 
 SELECTOR = "app.kubernetes.io/name=migration-proxy"
 DEPLOYMENT = "migration-proxy"
+_PREFLIGHT_LIMIT = 8.0  # seconds: an agent looks for 4, more when many ask
 
 
 class Proxies:
@@ -81,6 +83,23 @@ class Proxies:
             silent=tuple(silent),
         )
 
+    async def preflight(self, targets: Sequence[seen.Target]) -> Mapping[str, tuple[seen.Seen, ...] | str]:
+        """By pod: what each agent sees of these new hosts from where it is, or why it does not say. Raises errors.ClusterError
+        when nobody knows the pods.
+        """
+        pods = await self.pods()
+        body = {"targets": [seen.target_document(one) for one in targets]}
+        answers = await asyncio.gather(*(self._looked(address, body) for address in pods.values()))
+        return dict(zip(pods, answers, strict=True))
+
+    async def _looked(self, address: str, body: object) -> tuple[seen.Seen, ...] | str:
+        try:
+            return seen.seen_from(await self._ask("POST", address, "/preflight", body, limit=_PREFLIGHT_LIMIT))
+        except errors.Missing:
+            return f"the agent at {address} is of a version that cannot look ahead; update the proxies"
+        except errors.ClusterError as error:
+            return str(error)
+
     async def _expected(self) -> int:
         found = await self._api.get(client.DEPLOYMENTS, self._namespace, DEPLOYMENT, limit=self._limit)
         wanted = (found.get("spec") or {}).get("replicas")
@@ -99,7 +118,10 @@ class Proxies:
         except errors.ClusterError:
             return None
 
-    async def _ask(self, method: str, address: str, path: str, body: object = None) -> dict[str, Any]:
+    async def _ask(
+        self, method: str, address: str, path: str, body: object = None, *, limit: float | None = None
+    ) -> dict[str, Any]:
+        limit = self._limit if limit is None else limit
         if self._session is None:
             # Plenty of connections: a push must never wait for another agent's silence.
             connector = aiohttp.TCPConnector(limit=0)
@@ -108,13 +130,13 @@ class Proxies:
         headers = {"Authorization": f"Bearer {self._token}"}
         try:
             async with (
-                asyncio.timeout(self._limit),
+                asyncio.timeout(limit),
                 self._session.request(method, url, json=body, headers=headers, allow_redirects=False) as response,
             ):
                 raw = await response.read()
                 status = response.status
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            why = f"no answer within {self._limit:g} s" if isinstance(error, TimeoutError) else type(error).__name__
+            why = f"no answer within {limit:g} s" if isinstance(error, TimeoutError) else type(error).__name__
             raise errors.Unreachable(f"the agent at {address}: {why}; look at its pod") from None
         if status != 200:
             raise errors.from_status(status, f"the agent at {address} answers {status} to {method} {path}; look at its log")

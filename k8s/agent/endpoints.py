@@ -1,8 +1,10 @@
-"""What the agent answers over HTTP: `/status`, `/metrics`, `/livez`, `/readyz`, and `POST /hold`, which can only lower.
+"""What the agent answers over HTTP: `/status`, `/metrics`, `/livez`, `/readyz`; `POST /hold`, which can only lower; `POST
+/preflight`, which only looks.
 
 `POST /hold` takes `{"service": NAME or "all", "id": ID, "reason", "by", "since", "cause"}` (the last four may be missing) with
 the bearer token, and answers 200 only when the links are at 0 and the hold is on disk. 401: wrong token. 400: no such JSON.
 409: a record has ended that hold. 507: something could not be moved or written down; the sentence says what and of which service.
+`POST /preflight`: with the same token, `{"targets": [...]}` in, `{"pod", "seen": [...]}` out, as `k8s.preflight.seen` has them.
 """
 
 import hmac
@@ -16,7 +18,8 @@ import prometheus_client
 from aiohttp import web
 
 from k8s import errors, hold_document, model
-from k8s.agent import exposition, serving
+from k8s.agent import exposition, preflight, serving
+from k8s.preflight import seen
 
 HOLD_ID = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,126}[A-Za-z0-9])?")
 LARGEST_BODY = 16 * 1024
@@ -34,7 +37,9 @@ class Endpoints:
         status: Callable[[], dict[str, Any]],
         unready: Callable[[], str],
         registry: prometheus_client.CollectorRegistry,
+        ahead: preflight.Preflight | None = None,
     ) -> None:
+        self._ahead = ahead
         self._serving = served
         self._token = token.encode()
         self._pod = pod
@@ -52,6 +57,7 @@ class Endpoints:
                 web.get("/livez", self.livez),
                 web.get("/readyz", self.readyz),
                 web.post("/hold", self.hold),
+                *([web.post("/preflight", self.preflight)] if self._ahead is not None else []),
             ]
         )
         return app
@@ -86,6 +92,16 @@ class Endpoints:
         if order.service != model.ALL_SERVICES and not held:
             return _answer(409, f"a later record has ended the hold {order.id}; place a new one with an id of its own")
         return web.json_response({"pod": self._pod, "held": True, "services": list(held), "id": order.id})
+
+    async def preflight(self, request: web.Request) -> web.Response:
+        if not self._may_push(request.headers.get("Authorization", "")):
+            return _answer(401, "the token is wrong or missing; use the one in the Secret ferry-agent-token")
+        try:
+            targets = seen.targets_from(json.loads(await request.text()))
+        except (ValueError, RecursionError) as error:
+            return _answer(400, f"send targets as JSON, each with service, host, port, tls and path ({error})")
+        found = await self._ahead.look(targets) if self._ahead is not None else ()
+        return web.json_response({"pod": self._pod, "seen": [seen.seen_document(one) for one in found]})
 
     def _may_push(self, header: str) -> bool:
         scheme, _, token = header.partition(" ")

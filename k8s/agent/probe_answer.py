@@ -136,9 +136,9 @@ class Questions:
             context = await self._trust.context(target.tls)
         except OSError as error:
             if error.errno in _OUR_OWN:
-                return UNASKED, _plain(error)
+                return UNASKED, plain(error)
             path = self._trust.file(target.tls)
-            return TLS, f"the CA file {path} cannot be used ({_plain(error)}): put it there"
+            return TLS, f"the CA file {path} cannot be used ({plain(error)}): put it there"
         outcome = CONNECT
         try:
             async with probe_line.connected(address) as connected:
@@ -149,7 +149,7 @@ class Questions:
                 await line.handshake()
                 seen.expires = line.certificate_expires
                 outcome, seen.waits_for = HTTP, "TLS is there, but no answer comes"
-                return _judged(target, address, await _status(line, target))
+                return _judged(target, address, await status(line, host=target.host, path=target.health.path))
         except TimeoutError:
             raise
         except ssl.SSLCertVerificationError as error:
@@ -158,9 +158,9 @@ class Questions:
         except ssl.SSLError as error:
             # A server that wants a certificate of ours says so only after its handshake.
             refused = outcome == TLS or "ALERT" in (error.reason or "")
-            return TLS if refused else HTTP, f"{address}: {_reason(error)}"
+            return TLS if refused else HTTP, f"{address}: {reason(error)}"
         except OSError as error:
-            return UNASKED if error.errno in _OUR_OWN else outcome, f"{address}: {_plain(error)}"
+            return UNASKED if error.errno in _OUR_OWN else outcome, f"{address}: {plain(error)}"
 
     async def _look(self, target: Target, address: str, seen: _Seen, *, deadline: float) -> None:
         """When the certificate that was refused as too old ended: a second handshake that asks nothing."""
@@ -171,20 +171,20 @@ class Questions:
                 seen.expires = line.certificate_expires
 
 
-def _reason(error: ssl.SSLError) -> str:
+def reason(error: ssl.SSLError) -> str:
     if isinstance(error, ssl.SSLEOFError):
         return "it ended the connection instead of answering"
     return f"TLS failed ({error.reason or type(error).__name__})"
 
 
-def _plain(error: OSError) -> str:
+def plain(error: OSError) -> str:
     """The system's own words without asyncio's, which repeat the address."""
     return os.strerror(error.errno) if error.errno and not isinstance(error, ssl.SSLError) else type(error).__name__
 
 
-async def _status(line: probe_line.Line, target: Target) -> int:
+async def status(line: probe_line.Line, *, host: str, path: str) -> int:
     """The status of the answer's head; 0 when it is none that HTTP/1.1 knows, or the connection ends before it."""
-    asked = f"GET {target.health.path} HTTP/1.1\r\nHost: {target.host}\r\n"
+    asked = f"GET {path} HTTP/1.1\r\nHost: {host}\r\n"
     await line.send(f"{asked}User-Agent: ferry-agent\r\nAccept: */*\r\nConnection: close\r\n\r\n".encode("ascii"))
     head = b""
     while len(head) < _LONGEST_HEAD:
@@ -205,9 +205,9 @@ async def _status(line: probe_line.Line, target: Target) -> int:
     return 0
 
 
-def _judged(target: Target, address: str, status: int) -> tuple[str, str]:
+def _judged(target: Target, address: str, code: int) -> tuple[str, str]:
     path = target.health.path
-    if not status:
+    if not code:
         return HTTP, f"{address}: what it says to GET {path} is no HTTP answer"
-    bad = status in NOBODY_BEHIND if path == NO_PATH else status >= 500
-    return (HTTP, f"{address} answers {status} to GET {path}") if bad else (OK, "")
+    bad = code in NOBODY_BEHIND if path == NO_PATH else code >= 500
+    return (HTTP, f"{address} answers {code} to GET {path}") if bad else (OK, "")

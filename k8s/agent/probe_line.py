@@ -41,13 +41,27 @@ class Line:
             return b""
 
     @property
-    def certificate_expires(self) -> float | None:
-        """Unix seconds at which the server's certificate ends; None when it shows none that can be read."""
+    def certificate(self) -> x509.Certificate | None:
+        """The server's, trusted or not; None when it shows none that can be read."""
         shown = self._tls.getpeercert(binary_form=True)
         try:
-            return x509.load_der_x509_certificate(shown).not_valid_after_utc.timestamp() if shown else None
+            return x509.load_der_x509_certificate(shown) if shown else None
         except ValueError:
             return None
+
+    @property
+    def certificate_expires(self) -> float | None:
+        """Unix seconds at which the server's certificate ends; None when it shows none that can be read."""
+        shown = self.certificate
+        try:
+            return shown.not_valid_after_utc.timestamp() if shown else None
+        except ValueError:
+            return None
+
+    @property
+    def version(self) -> str:
+        """Of TLS, after the handshake: `TLSv1.3`."""
+        return self._tls.version() or ""
 
     async def _step(self, step: Callable[[], _Result]) -> _Result:
         while True:

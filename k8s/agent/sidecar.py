@@ -21,6 +21,7 @@ from k8s.agent import (
     nginx_watch,
     overrides,
     peers,
+    preflight,
     pressure,
     probe,
     protection,
@@ -203,9 +204,18 @@ class Agent:
             status=self.status,
             unready=self.unready,
             registry=registry,
+            ahead=self._ahead(),
         ).application()
         application.middlewares.append(recording.requests_received)
         return application
+
+    def _ahead(self) -> preflight.Preflight:
+        return preflight.Preflight(
+            lambda: resolving.Resolver(self._chosen.resolver),
+            ca_folder=self._trust.named,
+            default_ca=self._trust.default,
+            copy_of=self._trust.copy_of,
+        )
 
     def _count(self, lines: bytes) -> None:
         self.tallies.count(lines)

@@ -168,6 +168,14 @@ def _job(item: Json) -> None:
     _defaults(spec, parallelism=1, completions=1, backoffLimit=6, completionMode="NonIndexed", suspend=False)
 
 
+def _autoscaler(item: Json) -> None:
+    spec = item.setdefault("spec", {})
+    _defaults(spec, minReplicas=1)
+    if not spec.get("metrics"):
+        target = {"type": "Utilization", "averageUtilization": 80}
+        spec["metrics"] = [{"type": "Resource", "resource": {"name": "cpu", "target": target}}]
+
+
 def _namespace(item: Json) -> None:
     item.setdefault("spec", {}).setdefault("finalizers", ["kubernetes"])
     item.setdefault("status", {}).setdefault("phase", "Active")
@@ -210,6 +218,7 @@ _FILLERS: dict[str, Callable[[Json], None]] = {
     "StatefulSet": _stateful_set,
     "DaemonSet": _daemon_set,
     "Job": _job,
+    "HorizontalPodAutoscaler": _autoscaler,
     "Namespace": _namespace,
     "NetworkPolicy": _network_policy,
     "RoleBinding": _role_binding,

@@ -21,8 +21,13 @@ def document(path: str) -> Json | None:
     return _DOCUMENTS.get(path.rstrip("/"))
 
 
+def _version(group: str) -> str:
+    """The one version of a group that is served."""
+    return next(kind.version for kind in KINDS if kind.group == group)
+
+
 def _group(name: str) -> Json:
-    version = {"groupVersion": f"{name}/v1", "version": "v1"}
+    version = {"groupVersion": f"{name}/{_version(name)}", "version": _version(name)}
     return {"name": name, "versions": [version], "preferredVersion": version}
 
 
@@ -92,9 +97,10 @@ def _all() -> dict[str, Json]:
     }
     for name in groups:
         found[f"/apis/{name}"] = {"kind": "APIGroup", "apiVersion": "v1", **_group(name)}
-        listed = {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": f"{name}/v1", "resources": _resources(name)}
-        found[f"/apis/{name}/v1"] = listed
-        found[f"/openapi/v3/apis/{name}/v1"] = _openapi(name)
+        served = f"{name}/{_version(name)}"
+        listed = {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": served, "resources": _resources(name)}
+        found[f"/apis/{served}"] = listed
+        found[f"/openapi/v3/apis/{served}"] = _openapi(name)
     roots = [path.removeprefix("/openapi/v3/") for path in found if path.startswith("/openapi/v3/")]
     found["/openapi/v3"] = {"paths": {root: {"serverRelativeURL": f"/openapi/v3/{root}"} for root in roots}}
     return found

@@ -105,6 +105,15 @@ POD_DISRUPTION_BUDGET = Kind(
     generation=True,
     unconditional_update=False,
 )
+HORIZONTAL_POD_AUTOSCALER = Kind(
+    "HorizontalPodAutoscaler",
+    "horizontalpodautoscalers",
+    "autoscaling",
+    "v2",
+    short_names=("hpa",),
+    status=True,
+    generation=False,
+)
 JOB = Kind("Job", "jobs", "batch", status=True, generation=True)
 SERVICE_MONITOR = _monitoring("ServiceMonitor", "servicemonitors")
 POD_MONITOR = _monitoring("PodMonitor", "podmonitors")
@@ -121,7 +130,7 @@ KINDS: tuple[Kind, ...] = (
     DEPLOYMENT, REPLICA_SET, STATEFUL_SET, DAEMON_SET, CONTROLLER_REVISION,
     INGRESS, INGRESS_CLASS, NETWORK_POLICY, ENDPOINT_SLICE, LEASE,
     ROLE, ROLE_BINDING, CLUSTER_ROLE, CLUSTER_ROLE_BINDING,
-    POD_DISRUPTION_BUDGET, JOB, SERVICE_MONITOR, POD_MONITOR, PROMETHEUS_RULE,
+    POD_DISRUPTION_BUDGET, HORIZONTAL_POD_AUTOSCALER, JOB, SERVICE_MONITOR, POD_MONITOR, PROMETHEUS_RULE,
     SELF_ACCESS_REVIEW, SELF_RULES_REVIEW, ACCESS_REVIEW, TOKEN_REVIEW, SELF_REVIEW,
 )  # fmt: skip
 

@@ -78,6 +78,7 @@ _LISTS: dict[str, dict[Path, ListShape]] = {
     "Node": {**_CONDITIONS, ("status", "addresses"): _keyed("type")},
     "Namespace": {**_CONDITIONS},
     "PodDisruptionBudget": {**_CONDITIONS},
+    "HorizontalPodAutoscaler": {**_CONDITIONS},
     "EndpointSlice": {("endpoints", "addresses"): _SET},
 }
 _EVERYWHERE: dict[Path, ListShape] = {("metadata", "finalizers"): _SET, ("metadata", "ownerReferences"): _keyed("uid")}

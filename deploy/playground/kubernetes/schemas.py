@@ -15,7 +15,7 @@ from deploy.playground.kubernetes import failures
 from deploy.playground.kubernetes.failures import ApiFailure
 from deploy.playground.kubernetes.kinds import Json, Kind
 
-_MODEL_OF = {"Event": "CoreV1Event"}
+_MODEL_OF = {"Event": "CoreV1Event", "HorizontalPodAutoscaler": "V2HorizontalPodAutoscaler"}
 # Fields the official client declares as texts, although a bare number is a fine quantity.
 _QUANTITIES = {"limits", "requests", "capacity", "allocatable", "hard", "sizeLimit", "divisor", "overhead"}
 _MICRO_TIMES = {"renewTime", "acquireTime", "eventTime"}

@@ -222,12 +222,26 @@ def _disruption_budget(item: Json, live: Json | None, causes: Causes) -> None:
         causes.invalid("spec", "{}", "minAvailable and maxUnavailable cannot be both set")
 
 
+def _autoscaler(item: Json, live: Json | None, causes: Causes) -> None:
+    del live
+    spec = item.get("spec") or {}
+    target, least, most = spec.get("scaleTargetRef") or {}, spec.get("minReplicas", 1), spec.get("maxReplicas") or 0
+    for name in ("kind", "name"):
+        if not target.get(name):
+            causes.required(f"spec.scaleTargetRef.{name}")
+    if most < 1:
+        causes.invalid("spec.maxReplicas", most, "must be greater than 0")
+    elif most < least:
+        causes.invalid("spec.maxReplicas", most, "must be greater than or equal to `minReplicas`")
+
+
 RULES: dict[str, Callable[[Json, Json | None, Causes], None]] = {
     "Service": _service,
     "Ingress": _ingress,
     "IngressClass": _ingress_class,
     "EndpointSlice": _endpoint_slice,
     "PodDisruptionBudget": _disruption_budget,
+    "HorizontalPodAutoscaler": _autoscaler,
     "Pod": _pod,
     **dict.fromkeys(("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job"), _workload),
 }

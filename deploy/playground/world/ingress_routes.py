@@ -32,8 +32,11 @@ class Upstream:
         return bool(self.endpoints or self.external)
 
     def chosen(self) -> "Upstream":
-        """This one, or its canary: by weight, and only when the canary has endpoints."""
-        if not self.alternatives or not self.alternatives[0].usable:
+        """This one, or its canary: by weight, and only when the canary has endpoints.
+
+        Without endpoints of its own nothing is there that could ask the canary (issue 8212): 503, whatever the weight.
+        """
+        if not self.usable or not self.alternatives or not self.alternatives[0].usable:
             return self
         canary = self.alternatives[0]
         return canary if random.randint(1, max(canary.weight_total, 1)) <= canary.weight else self
@@ -88,9 +91,9 @@ class Table:
         return next((location for location in locations if location.matches(path)), None)
 
     def canary(self, host: str, path: str = "/") -> Upstream | None:
-        """The canary that serves this host and path at present, if any: with endpoints and a weight."""
+        """The canary that serves this host and path at present, if any: with endpoints and a weight, over a usable upstream."""
         location = self.location(host, path)
-        if location is None or not location.upstream.alternatives:
+        if location is None or not location.upstream.alternatives or not location.upstream.usable:
             return None
         first = location.upstream.alternatives[0]
         return first if first.usable and first.weight else None

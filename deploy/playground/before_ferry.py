@@ -70,11 +70,9 @@ class BeforeFerry:
         await self.api.stop()
 
     async def install(self, api: client.ClusterClient) -> None:
-        """The old application, as its owners install it. Raises errors.ClusterError."""
+        """The old application, once, as its owners do it: nobody applies it again and again. Raises errors.ClusterError."""
         for item in application():
-            place, name = item["metadata"]["namespace"], item["metadata"]["name"]
-            kind = client.PatchKind.APPLY
-            await api.patch(_RESOURCES[item["kind"]], place, name, item, kind=kind, field_manager=OWNER)
+            await api.create(_RESOURCES[item["kind"]], item["metadata"]["namespace"], item, field_manager=OWNER)
 
 
 def application() -> list[Json]:

@@ -77,7 +77,8 @@ async def test_its_pods_answer_behind_the_ingress_count_and_end_when_their_deplo
 async def test_the_application_is_somebody_elses(clusters: Clusters) -> None:
     for resource in (client.DEPLOYMENTS, before_ferry.INGRESSES, node_client.SERVICES):
         found = await clusters.node.api.get(resource, APP.namespace, APP.service)
-        assert {one["manager"] for one in found["metadata"]["managedFields"]} - {"playground-node"} == {before_ferry.OWNER}
+        fields = [one for one in found["metadata"]["managedFields"] if one["manager"] != "playground-node"]
+        assert [(one["manager"], one["operation"]) for one in fields] == [(before_ferry.OWNER, "Update")]
 
 
 async def test_the_new_cluster_can_be_read_with_its_kubeconfig_and_not_written(clusters: Clusters) -> None:

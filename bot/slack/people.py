@@ -26,6 +26,12 @@ _log = structlog.get_logger("ferry.slack")
 
 UNKNOWN = "Slack could not be asked who you are"
 NO_GROUP = "Slack could not be asked who the approvers are"
+_SLACKBOT = "USLACKBOT"  # the one bot that Slack does not call one
+_GROUP_FIXES = {
+    "no_such_subteam": "slack.approvers.group names no user group of this workspace: correct it",
+    "plan_upgrade_required": "the workspace's plan has no user groups: name the approvers in slack.approvers.users",
+    "missing_scope": "the app may not read user groups: install it again with the scope usergroups:read",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,13 @@ class _Profile:
     outsider: str  # why this is no full member of its team; empty: is one
 
 
+@dataclass(frozen=True, slots=True)
+class _Silence:
+    """Slack gave no answer that can be used; `why`: its word for it, or the error."""
+
+    why: str
+
+
 class People:
     def __init__(self, client: AsyncWebClient, rights: Rights, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._client = client
@@ -78,16 +91,19 @@ class People:
         if foreign := self._foreign(team):
             return self._known(user, team, None, why=foreign)
         profile = await self._looked_up(f"user {user}", self._profile, user, fresh=fresh, limit=LOOKUP_SECONDS)
-        if profile is None:
+        if isinstance(profile, _Silence):
             return self._remembered_outsider(user, team) or self._unknown(user, team)
         if outsider := self._foreign(profile.team) or profile.outsider:
             return self._known(user, team, profile, why=outsider)
         approver, trouble = await self._approves(user, fresh=fresh)
         heard = channel in self._rights.channels and not shared
         refused = "" if heard else self._not_here(shared=shared)
-        if not refused and self._rights.requesters and not approver and user not in self._rights.requesters:
+        unlisted = bool(self._rights.requesters) and not approver and user not in self._rights.requesters
+        if not refused and trouble and (fresh or unlisted):
+            refused = trouble
+        elif not refused and unlisted:
             refused = "only those whom slack.requesters names, and approvers, may ask for more traffic at new"
-        return Known(self._person(user, profile, approver=approver and heard, refused=refused or trouble), heard_here=heard)
+        return Known(self._person(user, profile, approver=approver and heard, refused=refused), heard_here=heard)
 
     async def person_lowering(self, user: str, team: str) -> Known:
         """For taking traffic back: what is remembered counts however old it is, and nobody waits long for Slack."""
@@ -97,7 +113,7 @@ class People:
         profile = remembered[1] if remembered else None
         if profile is None or profile.outsider:  # a no may have become a yes; a yes needs no question
             asked = await self._looked_up(f"user {user}", self._profile, user, fresh=False, limit=LOWERING_SECONDS)
-            profile = asked or profile
+            profile = profile if isinstance(asked, _Silence) else asked
         if profile is None:
             return self._unknown(user, team)
         outsider = self._foreign(profile.team) or profile.outsider
@@ -142,35 +158,36 @@ class People:
         return messages.Person(name, profile.shown, approver=approver, refused=refused, locale=profile.locale)
 
     async def _approves(self, user: str, *, fresh: bool) -> tuple[bool, str]:
-        """Whether they may approve; and what kept us from knowing, when it matters (for an approval)."""
-        if user in self._rights.approvers:
-            return True, ""
-        if not self._rights.group:
-            return False, ""
-        members = await self._looked_up("group", self._group_members, self._rights.group, fresh=fresh, limit=LOOKUP_SECONDS)
-        if members is None:
-            return False, NO_GROUP if fresh else ""
+        """Whether they may approve; and what kept us from knowing. Whoever is named by id needs no group."""
+        group = self._rights.group
+        if user in self._rights.approvers or not group:
+            return user in self._rights.approvers, ""
+        members = await self._looked_up("group", self._group_members, group, fresh=fresh, limit=LOOKUP_SECONDS)
+        if isinstance(members, _Silence):
+            fix = _GROUP_FIXES.get(members.why, "until it answers, only those approve whom slack.approvers.users names")
+            return False, f"{NO_GROUP} ({members.why}): {fix}"
         return user in members, ""
 
     async def _looked_up(
-        self, key: str, ask: Callable[[str, bool], Awaitable[Found]], name: str, *, fresh: bool, limit: float
-    ) -> Found | None:
-        """One question at a time for each key. None: Slack gave no answer that can be used."""
+        self, key: str, ask: Callable[[str, float], Awaitable[Found]], name: str, *, fresh: bool, limit: float
+    ) -> Found | _Silence:
+        """One question at a time for each key; whoever waited meanwhile takes an answer that was asked for after they came."""
+        since = self._monotonic() - (0.0 if fresh else KEPT_SECONDS)
         lock = self._locks.setdefault(key, asyncio.Lock())
         try:
             async with asyncio.timeout(limit), lock:
-                return await ask(name, fresh)
+                return await ask(name, since)
         except (SlackApiError, aiohttp.ClientError, OSError, TimeoutError) as error:
             word = error.response.get("error") if isinstance(error, SlackApiError) else str(error) or type(error).__name__
             _log.warning("Slack could not be asked about a person", asked=key, why=str(word))
-            return None
+            return _Silence(str(word) if isinstance(error, SlackApiError) else "it does not answer")
         finally:
             if not lock.locked():
                 self._locks.pop(key, None)
 
-    async def _profile(self, user: str, fresh: bool) -> _Profile:
+    async def _profile(self, user: str, since: float) -> _Profile:
         remembered = self._profiles.get(user)
-        if remembered is not None and not fresh and self._monotonic() - remembered[0] <= KEPT_SECONDS:
+        if remembered is not None and remembered[0] > since:
             return remembered[1]
         asked_at = self._monotonic()
         try:
@@ -186,8 +203,8 @@ class People:
         self._profiles[user] = (asked_at, profile)
         return profile
 
-    async def _group_members(self, group: str, fresh: bool) -> frozenset[str]:
-        if self._group is not None and not fresh and self._monotonic() - self._group[0] <= KEPT_SECONDS:
+    async def _group_members(self, group: str, since: float) -> frozenset[str]:
+        if self._group is not None and self._group[0] > since:
             return self._group[1]
         asked_at = self._monotonic()
         answer = await self._client.usergroups_users_list(usergroup=group)
@@ -205,7 +222,7 @@ def _read(user: str, told: Mapping[str, Any]) -> _Profile:
 def _outsider(told: Mapping[str, Any]) -> str:
     if told.get("deleted"):
         return "your account is deactivated"
-    if told.get("is_bot") or told.get("is_workflow_bot"):
+    if told.get("is_bot") or told.get("is_workflow_bot") or told.get("id") == _SLACKBOT:
         return "bots may not ask for anything"
     if told.get("is_stranger"):
         return "you are of another company"

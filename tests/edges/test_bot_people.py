@@ -1,6 +1,9 @@
 """Who may do what: told by Slack, remembered for a minute, asked anew for an approval, and closed when Slack is silent."""
 
-from collections.abc import AsyncIterator
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +15,7 @@ from deploy.playground.slack.server import SlackStandIn
 HERE = people.C_MIGRATION
 BOT_PERSON = people.Person(id="U0ROBOT001", name="robot", real_name="Robot", role="bot", is_bot=True)
 GONE = people.Person(id="U0GONE0001", name="gone", real_name="Gone", role="left", deleted=True)
+SLACKBOT = people.Person(id="USLACKBOT", name="slackbot", real_name="Slackbot", role="bot")
 SINGLE = people.Person(id="U0SINGLE01", name="sue", real_name="Sue", role="guest", is_ultra_restricted=True)
 
 
@@ -27,11 +31,11 @@ class Watch:
 
 @pytest.fixture
 async def slack() -> AsyncIterator[SlackStandIn]:
-    async with SlackStandIn(people=(*people.DEFAULT_PEOPLE, BOT_PERSON, GONE, SINGLE)) as stand_in:
+    async with SlackStandIn(people=(*people.DEFAULT_PEOPLE, BOT_PERSON, GONE, SINGLE, SLACKBOT)) as stand_in:
         yield stand_in
 
 
-def asked(slack: SlackStandIn, watch: Watch | None = None, **rights: object) -> persons.People:
+def asked(slack: SlackStandIn, watch: Callable[[], float] | None = None, **rights: object) -> persons.People:
     chosen: dict[str, object] = {"team": people.TEAM_ID, "channels": (HERE,), "group": people.S_APPROVERS} | rights
     client = web_client.open_client(slack.api_url, slack.bot_token)
     return persons.People(client, persons.Rights(**chosen), monotonic=watch or Watch())  # type: ignore[arg-type]  # a test's dict
@@ -120,9 +124,64 @@ async def test_an_approval_fails_closed_when_the_group_cannot_be_asked(slack: Sl
     assert "who the approvers are" in known.person.refused
 
 
-async def test_a_group_that_does_not_exist_has_no_members(slack: SlackStandIn) -> None:
+async def test_a_group_that_does_not_exist_has_no_members_and_the_sentence_says_what_to_correct(slack: SlackStandIn) -> None:
     known = await asked(slack, group="S0NOWHERE1").person_of(people.U_BOB, people.TEAM_ID, HERE, fresh=True)
     assert not known.person.approver
+    assert "no_such_subteam" in known.person.refused
+    assert "slack.approvers.group names no user group of this workspace: correct it" in known.person.refused
+
+
+async def test_whoever_is_named_by_id_approves_whatever_becomes_of_the_group(slack: SlackStandIn) -> None:
+    slack.faults.rate_limit("usergroups.users.list", times=None, retry_after=60)
+    of = asked(slack, approvers=(people.U_LI,))
+    assert (await of.person_of(people.U_LI, people.TEAM_ID, HERE, fresh=True)).person.approver
+    bob = await of.person_of(people.U_BOB, people.TEAM_ID, HERE, fresh=True)
+    assert not bob.person.approver
+    assert "only those approve whom slack.approvers.users names" in bob.person.refused
+
+
+async def test_a_group_that_cannot_be_read_makes_nobody_an_approver_once_what_is_remembered_is_old(slack: SlackStandIn) -> None:
+    watch = Watch()
+    of = asked(slack, watch)
+    assert (await of.person_of(people.U_BOB, people.TEAM_ID, HERE)).person.approver
+    del slack.space.groups[people.S_APPROVERS]
+    watch.now += 59
+    assert (await of.person_of(people.U_BOB, people.TEAM_ID, HERE)).person.approver
+    watch.now += 1
+    known = await of.person_of(people.U_BOB, people.TEAM_ID, HERE)
+    assert not known.person.approver
+    assert known.person.refused == "", "they may ask for a change as everybody may"
+    listed = asked(slack, watch, requesters=(people.U_ANN,))
+    assert "who the approvers are" in (await listed.person_of(people.U_BOB, people.TEAM_ID, HERE)).person.refused
+    assert (await listed.person_of(people.U_ANN, people.TEAM_ID, HERE)).person.refused == ""
+
+
+async def test_who_left_the_group_approves_no_more_and_who_came_does(slack: SlackStandIn) -> None:
+    of = asked(slack)
+    assert (await of.person_of(people.U_BOB, people.TEAM_ID, HERE)).person.approver
+    group = slack.space.groups[people.S_APPROVERS]
+    slack.space.groups[people.S_APPROVERS] = replace(group, members=(people.U_ANN,))
+    assert not (await of.person_of(people.U_BOB, people.TEAM_ID, HERE, fresh=True)).person.approver
+    assert (await of.person_of(people.U_ANN, people.TEAM_ID, HERE, fresh=True)).person.approver
+
+
+async def test_many_approvals_at_once_share_a_question_that_was_asked_after_they_came(slack: SlackStandIn) -> None:
+    clock = itertools.count(1000.0, 0.001)
+    of = asked(slack, lambda: next(clock))
+    slack.faults.slow(0.05, method="usergroups.users.list")
+    known = await asyncio.gather(*(of.person_of(people.U_BOB, people.TEAM_ID, HERE, fresh=True) for _ in range(20)))
+    assert all(one.person.approver for one in known)
+    assert calls(slack, "usergroups.users.list") <= 3
+    assert calls(slack, "users.info") <= 3
+
+
+@pytest.mark.parametrize("user", [people.U_GUEST, SINGLE.id, BOT_PERSON.id, GONE.id, SLACKBOT.id, people.U_STRANGER])
+async def test_a_member_of_the_group_who_is_no_full_member_of_the_team_approves_nothing(slack: SlackStandIn, user: str) -> None:
+    group = slack.space.groups[people.S_APPROVERS]
+    slack.space.groups[people.S_APPROVERS] = replace(group, members=(user,))
+    known = await asked(slack).person_of(user, people.TEAM_ID, HERE, fresh=True)
+    assert not known.person.approver
+    assert not known.person.member
     assert known.person.refused
 
 

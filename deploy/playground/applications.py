@@ -1,8 +1,11 @@
-"""The applications of the old cluster: what runs of them, their objects, and what reached them."""
+"""The applications of the old cluster: what runs of them, their objects, their entry to the proxies, and what reached them."""
 
 from deploy.playground import before_ferry, installation, objects
 from deploy.playground.world import addresses, backends, ingress_routes
-from k8s import client
+from k8s import client, entry_change, wish_document
+from k8s.entries import cluster_entries, entry_names
+
+_PREPARE = entry_change.Stage.PREPARE
 
 
 class Applications:
@@ -28,6 +31,17 @@ class Applications:
                     await installation.put(api, item)
         if self.before:
             await self.before.install(api)
+
+    async def enter(self, api: client.ClusterClient, document: str) -> None:
+        """The old ingress hands their hosts to the proxies, by the very objects of `/migrate prepare`.
+
+        `document`: migration.yaml. Raises errors.ClusterError.
+        """
+        services = wish_document.read(document).services
+        entries = cluster_entries.Entries(api, entry_names.EntrySettings(objects.NAMESPACE), lambda: services)
+        for app in self.entered:
+            planned = await entries.plan(services[app.name], _PREPARE)
+            await entries.arrange(services[app.name], _PREPARE, planned.objects)
 
     def counted(self) -> int:
         """All requests that reached any of them."""

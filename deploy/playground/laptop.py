@@ -251,13 +251,11 @@ class Playground:
         await self.applications.install(self.api)
         await self.put(objects.namespace(objects.NAMESPACE))
         await self.put(objects.redis_front())
-        entered = self.applications.entered
-        wish = objects.wish(entered, new_port=self.new.port, further=self._service)
+        wish = objects.wish(self.applications.entered, new_port=self.new.port, further=self._service)
         await self.api.create(client.CONFIG_MAPS, objects.NAMESPACE, wish)
         await self._node()
         applied = await manifests.apply(self.api, installation.BASE)
-        for item in objects.entry(entered):
-            await self.put(item)
+        await self.applications.enter(self.api, wish["data"]["migration.yaml"])
         await self._watchers()
         self._tell(f"Ferry is installed from {installation.BASE.parent.name}/base ({len(applied.objects)} objects)")
 

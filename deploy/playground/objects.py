@@ -1,21 +1,18 @@
-"""The objects of the old cluster that are not Ferry's: the demo applications, their Ingresses, and the entry to the proxy.
+"""The objects of the old cluster that are not Ferry's: the demo applications, their Ingresses, migration.yaml.
 
-The first service is the customer's own, word for word. The entry is what the design calls `canary`: one additional Ingress
-in Ferry's namespace, and one Service for each migrated service, so that each is on and off by itself.
+The first service is the customer's own, word for word.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 Json = dict[str, Any]
 NAMESPACE = "migration-system"
-ENTRY = "ferry-entry"
 CONFIG = "migration-config"
+NOTHING_LISTED = "services: []\n"
 REDIS_FRONT = "playground-redis"
-_PROXY = {"app.kubernetes.io/name": "migration-proxy"}
 _PART = {"app.kubernetes.io/part-of": "ferry"}
-_CANARY = {"nginx.ingress.kubernetes.io/canary": "true", "nginx.ingress.kubernetes.io/canary-weight": "100"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +54,7 @@ def document(apps: Sequence[App], *, new_port: int, further: Sequence[str] = ())
     `further`: lines of every entry, such as `timeout: 3s`.
     """
     if not apps:
-        return "services: []\n"
+        return NOTHING_LISTED
     more = "".join(f"    {line}\n" for line in further)
     return "services:\n" + "".join(
         f'  - name: "{app.name}"\n'
@@ -106,31 +103,7 @@ def service(app: App) -> Json:
 
 def ingress(app: App) -> Json:
     """The app's own."""
-    return _object("networking.k8s.io/v1", "Ingress", app.namespace, app.service, spec=_rules([(app, app.service, app.port)]))
-
-
-def entry(apps: Iterable[App]) -> list[Json]:
-    """How the old ingress hands these hosts to the proxy."""
-    listed = list(apps)
-    if not listed:
-        return []
-    services = [
-        _object(
-            "v1", "Service", NAMESPACE, entry_service(app), labels=_PART,
-            spec={"selector": _PROXY, "ports": [{"name": "http", "port": 80, "targetPort": 8080, "protocol": "TCP"}]},
-        )
-        for app in listed
-    ]  # fmt: skip
-    canary = _object(
-        "networking.k8s.io/v1", "Ingress", NAMESPACE, ENTRY, labels=_PART, annotations=_CANARY,
-        spec=_rules([(app, entry_service(app), 80) for app in listed]),
-    )  # fmt: skip
-    return [*services, canary]
-
-
-def entry_service(app: App) -> str:
-    """The Service of one migrated service's entry."""
-    return f"entry-{app.name}"
+    return _object("networking.k8s.io/v1", "Ingress", app.namespace, app.service, spec=_rules(app))
 
 
 def redis_front() -> Json:
@@ -150,25 +123,10 @@ def secret(name: str, data: dict[str, str]) -> Json:
     return _object("v1", "Secret", NAMESPACE, name, labels=_PART, type="Opaque", stringData=data)
 
 
-def _rules(backends: Sequence[tuple[App, str, int]]) -> Json:
-    return {
-        "ingressClassName": "nginx",
-        "rules": [
-            {
-                "host": app.old_host,
-                "http": {
-                    "paths": [
-                        {
-                            "path": "/",
-                            "pathType": "Prefix",
-                            "backend": {"service": {"name": service, "port": {"number": port}}},
-                        }
-                    ]
-                },
-            }
-            for app, service, port in backends
-        ],
-    }
+def _rules(app: App) -> Json:
+    backend = {"service": {"name": app.service, "port": {"number": app.port}}}
+    path = {"path": "/", "pathType": "Prefix", "backend": backend}
+    return {"ingressClassName": "nginx", "rules": [{"host": app.old_host, "http": {"paths": [path]}}]}
 
 
 def _object(

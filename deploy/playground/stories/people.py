@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from bot.slack import buttons
 from deploy.playground import laptop, objects
 from deploy.playground.slack import people, records, server
+from deploy.playground.stories import stored
 from handlers.rules import migration
 from k8s import client, errors, record_document
 
@@ -62,16 +63,24 @@ class Persons:
         await self._answered(user, text)
         return self._driver.ephemerals(user)[-1].words
 
-    async def hears(self, word: str, *, within: float) -> str | None:
-        """The newest message of the channel, threads too, with this word in it; None: none came within so many seconds."""
+    async def hears(self, *words: str, since: str = "", within: float) -> str | None:
+        """The oldest message of the channel, threads too, later than `since` and with all these words in it, small or large.
+
+        None: none came within so many seconds.
+        """
 
         def found() -> str | None:
-            return next((one.words for one in reversed(self._everything()) if word in one.words), None)
+            later = (one.words for one in self._everything() if one.ts > since)
+            return next((text for text in later if all(word.lower() in text.lower() for word in words)), None)
 
         try:
             return await self._driver.wait_for(found, within=within)
         except TimeoutError:
             return None
+
+    def newest(self) -> str:
+        """The timestamp of the newest message of the channel, threads too, for `hears`."""
+        return max((one.ts for one in self._everything()), default="")
 
     def _everything(self) -> list[records.Message]:
         posted = self._driver.messages()
@@ -149,6 +158,8 @@ class Persons:
                 while True:
                     seen = await self._seen_record(service)
                     last = (seen.operation if seen else None) or {}
+                    if last.get("id") != operation:  # what changes objects alone writes no record
+                        last = next(iter(await stored.operations(self._playground, operation)), last)
                     if last.get("id") == operation and last["outcome"] != migration.Outcome.OPEN:
                         self.because = str(last.get("because", ""))
                         await self._playground.fleet.look()  # "done" is judged by what the proxies served then

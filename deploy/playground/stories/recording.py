@@ -11,9 +11,7 @@ from redis.exceptions import RedisError
 
 from deploy.playground import laptop
 from deploy.playground.slack import people
-from deploy.playground.stories import history
-
-_OPERATIONS = "ferry:by-id:*"
+from deploy.playground.stories import history, stored
 
 
 class Recording:
@@ -50,7 +48,7 @@ class Recording:
             asked=self.asked,
             failed=self.failed,
             texts=[*await asyncio.to_thread(self._logs), *self._slack(), *await self._stored()],
-            operations=await self._operations(),
+            operations=await stored.operations(playground),
             epoch=time.time() - time.monotonic(),
             secrets=(*playground.keys.texts(), playground.slack.bot_token, playground.slack.app_token),
         )
@@ -64,17 +62,6 @@ class Recording:
         acks = [json.dumps(delivery.ack, default=str) for delivery in slack.deliveries if delivery.ack]
         whispers = [message.words for person in slack.space.people for message in slack.driver.ephemerals(person)]
         return [*said, *acks, *whispers, *(message.words for message in slack.driver.messages(people.C_MIGRATION))]
-
-    async def _operations(self) -> list[dict[str, Any]]:
-        """Those that changed objects or approved a ladder have no record of their own: the store knows them for a week."""
-        store = redis.asyncio.from_url(self._playground.redis_url, decode_responses=True)
-        try:
-            texts = [await store.get(name) async for name in store.scan_iter(match=_OPERATIONS, count=1000)]
-        except (RedisError, OSError):
-            return []
-        finally:
-            await store.aclose()
-        return [json.loads(text)["operation"] for text in texts if text]
 
     async def _stored(self) -> list[str]:
         """Every value in Redis: the audit chains, pending operations, cards."""

@@ -5,6 +5,7 @@ from deploy.playground import installation, objects
 from deploy.playground.slack import records
 from deploy.playground.stories import people, scene, shares
 from handlers.rules import migration
+from k8s.entries import entry_names
 
 SERVICE = objects.FIRST
 STEPS = (5, 25)
@@ -14,7 +15,7 @@ _INGRESS = installation.KINDS["Ingress"]
 async def play(told: scene.Scene) -> None:
     """Raises people.Stuck."""
     if told.sabotage == "no-entry":
-        await told.playground.api.delete(_INGRESS, objects.NAMESPACE, objects.ENTRY)
+        await told.playground.api.delete(_INGRESS, objects.NAMESPACE, entry_names.proxies_of(SERVICE.name))
         await told.playground.ingress.until(lambda table: table.canary(SERVICE.old_host) is None)
     found = told.measured["shares"] = []
     found.append(await shares.measure(told, SERVICE, 0))

@@ -15,6 +15,7 @@ from deploy.playground.stories import history as recorded
 from handlers import audit_entry, journey_document, messages, operation_document
 from handlers.rules import effects, journeys, migration
 from k8s import client, credentials, model, record_document, records, signing, views
+from k8s.entries import entry_names
 from tests.rules import builders
 
 SIGNER = signing.Signer.generate()
@@ -271,9 +272,10 @@ async def test_what_leads_to_old_needs_no_plan_and_a_bypass_no_approval(scene: S
     scene.stored(plan, approvals=())
     canary = {"nginx.ingress.kubernetes.io/canary": "true"}
     gone = scene.changed(INGRESS.replace("apply", "delete"), annotations=canary)
-    verdict = scene.judged(scene.changed(SERVICE), gone)
+    noted = scene.changed("apply Service migration-system/migration-proxy-shop", annotations={entry_names.MODE: "bypassed"})
+    verdict = scene.judged(scene.changed(SERVICE), gone, noted)
     assert names(verdict) == set(), verdict.broken
-    assert verdict.checked["I18"] == 2
+    assert verdict.checked["I18"] == 3
 
 
 async def test_the_applications_own_ingress_may_go_away_for_nobody(scene: Scene) -> None:

@@ -10,6 +10,7 @@ from deploy.playground.kubernetes import journal
 from deploy.playground.stories import four_eyes
 from deploy.playground.stories import history as recorded
 from handlers.rules import migration
+from k8s.entries import entry_names, standing
 
 BOT = "system:serviceaccount:migration-system:ferry-bot"
 _BOOKKEEPING = frozenset({"configmaps", "controllerrevisions", "leases", "events"})
@@ -32,11 +33,14 @@ def title(write: journal.Write) -> str:
 
 
 def leads_to_old(write: journal.Write) -> bool:
-    """A canary that goes, or an application's own Ingress none of whose paths leads to Ferry's Services."""
+    """A canary that goes, an application's own Ingress none of whose paths leads to Ferry's Services, the note of a bypass."""
+    marks = write.object["metadata"].get("annotations") or {}
+    if write.resource == "services":
+        return not write.removed and marks.get(entry_names.MODE) == standing.Mode.BYPASSED
     if write.resource != "ingresses":
         return False
     if write.removed:
-        return (write.object["metadata"].get("annotations") or {}).get(_CANARY) == "true"
+        return marks.get(_CANARY) == "true"
     return not any(name.startswith(_FERRYS) for name in _targets(write.object))
 
 

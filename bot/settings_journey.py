@@ -1,6 +1,7 @@
 """Sections of the settings about a service's whole journey: what is measured, how hosts are handed over, the new cluster, and
 how new names follow from old ones."""
 
+import difflib
 import ipaddress
 import re
 from pathlib import Path
@@ -8,18 +9,29 @@ from typing import Annotated, Any, Literal
 
 import pydantic
 
+from bot import prometheus_queries
 from bot import settings_values as values
+from k8s.entries import entry_names
 
-_LONGEST_QUERY = 4000
 _HOST_PART, _NAME_PART = re.compile(r"[a-z0-9.-]*"), re.compile(r"[a-z0-9-]*")
 _GROUP = re.compile(r"\\(?:([1-9][0-9]?)|g<([A-Za-z_]\w*|[0-9]{1,2})>)")
+
+
+def _query_name(value: object) -> str:
+    if value in prometheus_queries.NAMES:
+        return str(value)
+    near = difflib.get_close_matches(str(value), prometheus_queries.NAMES, n=1)
+    hint = f"did you mean {near[0]}? Else use" if near else "use"
+    raise ValueError(f"{values.shown(value)} is no query that is asked; {hint} one of {', '.join(prometheus_queries.NAMES)}")
 
 
 def _query(value: object) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"{values.shown(value)} is no query; write PromQL as a text, or remove it for the shipped one")
-    if len(value) > _LONGEST_QUERY:
-        raise ValueError(f"is longer than {_LONGEST_QUERY} characters; make it a recording rule of Prometheus and ask for that")
+    if len(value) > prometheus_queries.LONGEST:
+        raise ValueError(
+            f"is longer than {prometheus_queries.LONGEST} characters; make it a recording rule of Prometheus and ask for that"
+        )
     return value.strip()
 
 
@@ -63,6 +75,18 @@ def _file(value: object) -> Path | None:
     return Path(value)
 
 
+def _address(value: object) -> str:
+    try:
+        return str(ipaddress.ip_address(value if isinstance(value, str) else ""))
+    except ValueError:
+        raise ValueError(
+            f"{values.shown(value)} is no IP address; write one such as 203.0.113.10, a network has no place here"
+        ) from None
+
+
+QueryName = Annotated[str, pydantic.BeforeValidator(_query_name)]
+Query = Annotated[str, pydantic.BeforeValidator(_query)]
+Address = Annotated[str, pydantic.BeforeValidator(_address)]
 Network = Annotated[str, pydantic.BeforeValidator(_network)]
 Regex = Annotated[str, pydantic.BeforeValidator(_regex)]
 
@@ -75,9 +99,7 @@ class Prometheus(values.Part):
     url: Annotated[str, values.HTTP_URL] = ""
     window: Annotated[float, values.time_between(60, 86400)] = 600.0
     every: Annotated[float, values.time_between(1, 300)] = 15.0
-    queries: dict[Annotated[str, values.QUERY_NAME], Annotated[str, pydantic.BeforeValidator(_query)]] = pydantic.Field(
-        default_factory=dict
-    )
+    queries: dict[QueryName, Query] = pydantic.Field(default_factory=dict)
 
     @pydantic.model_validator(mode="after")
     def _often_enough(self) -> "Prometheus":
@@ -89,7 +111,9 @@ class Prometheus(values.Part):
 class Entry(values.Part):
     """How a host is handed to the proxies. `ingress_class`: of the old cluster. `forward`: what stays when a service is finished.
 
-    `load_balancers`: of the new cluster, and `api_cidrs`: of the old cluster's API server: the proxies may reach no others.
+    `load_balancers`: of the new cluster, and `api_cidrs`: of the old cluster's API server: the proxies may reach no others; none
+    named: any address, at the ports that are needed. `ca_secret`: a Secret with `ca.crt` in each application's namespace, for a
+    direct forward. `old_addresses`: of the old load balancer, which preflight expects; none: what its Ingresses say.
     """
 
     ingress_class: Annotated[str, values.CLASS_NAME] = "nginx"
@@ -97,6 +121,20 @@ class Entry(values.Part):
     load_balancers: tuple[Network, ...] = ()
     api_cidrs: tuple[Network, ...] = ()
     dns_namespace: Annotated[str, values.NAMESPACE] = "kube-system"
+    ca_secret: Annotated[str, values.OBJECT_NAME] = ""
+    old_addresses: tuple[Address, ...] = ()
+
+    def objects(self, namespace: str) -> entry_names.EntrySettings:
+        """For the objects around services. `namespace`: Ferry's own."""
+        return entry_names.EntrySettings(
+            namespace=namespace,
+            ingress_class=self.ingress_class,
+            forward=self.forward,
+            load_balancers=self.load_balancers,
+            api_cidrs=self.api_cidrs,
+            dns_namespace=self.dns_namespace,
+            ca_secret=self.ca_secret,
+        )
 
 
 class NewCluster(values.Part):

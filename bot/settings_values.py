@@ -201,6 +201,8 @@ REPLICA = matching(re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}"), "use letters
 HOST = matching(re.compile(r"[A-Za-z0-9.:-]{1,253}"), "write a host name or an IP address")
 LABEL_NAME = matching(re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}"), "write the name of an alert's label")
 ALERT_NAME = matching(re.compile(r"([A-Za-z_:][A-Za-z0-9_:]{0,199})?"), 'write the name of an alert, or "" for none')
-QUERY_NAME = matching(re.compile(r"[a-z][a-z0-9_]{0,63}"), "write the name of a query: a-z 0-9 _")
 CLASS_NAME = matching(re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?"), "write the name of an IngressClass, such as nginx")
+OBJECT_NAME = matching(
+    re.compile(r"([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)?"), 'write the name of an object of Kubernetes, or "" for none'
+)
 LINE = matching(re.compile(r"[^\x00-\x1f\x7f]{0,200}"), "write one line of at most 200 characters, in quotes")

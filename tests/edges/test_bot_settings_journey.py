@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from bot import settings
+from k8s.entries import entry_names
 from tests.edges import settings_files
 from tests.edges.settings_files import loaded, refused, said, with_file
 
@@ -25,21 +26,36 @@ def test_everything_can_be_said(environment: dict[str, str], tmp_path: Path) -> 
     kubeconfig.write_text("{}")
     found = loaded(
         environment,
-        prometheus={"url": "http://prometheus:9090/", "window": "5m", "every": "5s", "queries": {"new_requests": " sum(x) "}},
+        prometheus={"url": "http://prometheus:9090/", "window": "5m", "every": "5s", "queries": {"requests": " sum(x) "}},
         entry={
             "ingress_class": "nginx-public", "forward": "direct", "dns_namespace": "dns",
             "load_balancers": ["203.0.113.10", "2001:db8::/48"], "api_cidrs": ["10.96.0.0/12"],
+            "ca_secret": "new-ca", "old_addresses": ["2001:DB8::1"],
         },
         new_cluster={"kubeconfig": str(kubeconfig)},
         discovery={"rules": [{**RULE, "new_namespace": "{namespace}-new"}], "namespaces": ["bbdm"]},
     )  # fmt: skip
     assert found.prometheus.url == "http://prometheus:9090"
-    assert (found.prometheus.window, found.prometheus.every, found.prometheus.queries) == (300.0, 5.0, {"new_requests": "sum(x)"})
+    assert (found.prometheus.window, found.prometheus.every, found.prometheus.queries) == (300.0, 5.0, {"requests": "sum(x)"})
     assert (found.entry.ingress_class, found.entry.forward, found.entry.dns_namespace) == ("nginx-public", "direct", "dns")
     assert found.entry.load_balancers == ("203.0.113.10/32", "2001:db8::/48")
     assert found.entry.api_cidrs == ("10.96.0.0/12",)
+    assert found.entry.old_addresses == ("2001:db8::1",)
+    assert found.entry.objects("migration-system") == entry_names.EntrySettings(
+        namespace="migration-system",
+        ingress_class="nginx-public",
+        forward="direct",
+        dns_namespace="dns",
+        ca_secret="new-ca",
+        load_balancers=("203.0.113.10/32", "2001:db8::/48"),
+        api_cidrs=("10.96.0.0/12",),
+    )
     assert found.new_cluster.kubeconfig == kubeconfig
     assert (found.discovery.rules[0].match, found.discovery.namespaces) == (RULE["match"], ("bbdm",))
+
+
+def test_what_nobody_said_is_what_the_objects_take_by_default(environment: dict[str, str]) -> None:
+    assert settings.load(environment).entry.objects("migration-system") == entry_names.EntrySettings()
 
 
 def test_an_empty_kubeconfig_is_none(environment: dict[str, str]) -> None:
@@ -65,10 +81,11 @@ def test_the_rule_of_the_example_is_the_customers(environment: dict[str, str]) -
         ("prometheus", {"window": "5s"}, "prometheus.window", "from 60s to 86400s"),
         ("prometheus", {"every": 0}, "prometheus.every", "from 1s to 300s"),
         ("prometheus", {"window": "1m", "every": "2m"}, "prometheus", "write `every` shorter than `window`"),
-        ("prometheus", {"queries": {"new": ""}}, "prometheus.queries.new", "write PromQL as a text"),
-        ("prometheus", {"queries": {"new": 7}}, "prometheus.queries.new", "write PromQL as a text"),
-        ("prometheus", {"queries": {"new": "x" * 4001}}, "prometheus.queries.new", "make it a recording rule"),
-        ("prometheus", {"queries": {"New One": "up"}}, "prometheus.queries.New One", "write the name of a query"),
+        ("prometheus", {"queries": {"p99": ""}}, "prometheus.queries.p99", "write PromQL as a text"),
+        ("prometheus", {"queries": {"p99": 7}}, "prometheus.queries.p99", "write PromQL as a text"),
+        ("prometheus", {"queries": {"p99": "x" * 4001}}, "prometheus.queries.p99", "make it a recording rule"),
+        ("prometheus", {"queries": {"averag": "up"}}, "prometheus.queries.averag", "did you mean average? Else use one of"),
+        ("prometheus", {"queries": {"x": "up"}}, "prometheus.queries.x", "is no query that is asked; use one of requests, "),
         ("prometheus", {"queries": ["up"]}, "prometheus.queries", "write fields as name: value"),
         ("entry", {"forward": "none"}, "entry.forward", "'proxy' or 'direct'"),
         ("entry", {"ingress_class": "Nginx!"}, "entry.ingress_class", "write the name of an IngressClass"),
@@ -77,6 +94,9 @@ def test_the_rule_of_the_example_is_the_customers(environment: dict[str, str]) -
         ("entry", {"load_balancers": ["0.0.0.0/0"]}, "entry.load_balancers[0]", "is every address there is"),
         ("entry", {"api_cidrs": ["::/0"]}, "entry.api_cidrs[0]", "is every address there is"),
         ("entry", {"api_cidrs": [10]}, "entry.api_cidrs[0]", "10 is no network"),
+        ("entry", {"ca_secret": "The CA"}, "entry.ca_secret", "write the name of an object of Kubernetes"),
+        ("entry", {"old_addresses": ["10.0.0.0/8"]}, "entry.old_addresses[0]", "is no IP address; write one such as"),
+        ("entry", {"old_addresses": [7]}, "entry.old_addresses[0]", "7 is no IP address"),
         ("entry", {"dns_namespace": "Kube"}, "entry.dns_namespace", "write the name of a namespace"),
         ("new_cluster", {"kubeconfig": "/nowhere/new"}, "new_cluster.kubeconfig", "is no file: mount it"),
         ("discovery", {"namespaces": ["no such"]}, "discovery.namespaces[0]", "write the name of a namespace"),

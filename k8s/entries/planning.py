@@ -102,10 +102,10 @@ def _forward(service: model.Service, found: Found) -> Course:
         steps += [way_in, *switch, *gone, Pause(_LEARNS)]
     before = {step.where: step.wanted.rules for step in steps if isinstance(step, Rewrite)}
     steps += [Rewrite(where, before.get(where, app_ingress.rules_of(item)), final[where]) for where, item in items.items()]
-    if (in_place := Place(place.namespace, names.way_in(service.name))) in found.services or len(steps) > 1 + len(items):
-        steps += [Pause(_FOLLOWS), Delete("Service", in_place)]
     steps.append(Apply(documents.proxies_service(service, settings, Mode.DIRECT)))
     left = [*entry_troubles.kept_by_others(routes, final), *_stays(routes)]
+    if way_in in steps or names.place(way_in.document) in found.services:
+        left.append(f"{way_in.title} stays, and nothing uses it: it may go by hand")
     return Course(tuple(steps), tuple(left), tuple(troubles))
 
 

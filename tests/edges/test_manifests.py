@@ -54,7 +54,7 @@ def test_rights_are_namespaced_and_spelled_out() -> None:
     rules = [rule for each in ROLES.values() for rule in each]
     assert not [rule for rule in rules if "*" in rule["verbs"] + rule["resources"] + rule["apiGroups"]]
     assert {resource for rule in rules for resource in rule["resources"]} == {
-        "configmaps", "controllerrevisions", "deployments", "pods",
+        "configmaps", "controllerrevisions", "deployments", "ingresses", "networkpolicies", "pods", "services",
     }  # fmt: skip
 
 
@@ -67,6 +67,19 @@ def test_what_the_bot_may_see_everywhere_is_read_only_and_no_secret() -> None:
         "endpointslices", "ingresses", "rolebindings", "roles", "services",
     }  # fmt: skip
     assert not [rule for rule in rules if "*" in rule["resources"] + rule["apiGroups"]]
+
+
+def test_what_the_bot_may_change_in_an_applications_namespace_is_bound_by_its_owner() -> None:
+    found = {one["metadata"]["name"]: one["rules"] for one in OBJECTS if one["kind"] == "ClusterRole"}
+    bound = {one["roleRef"]["name"] for one in OBJECTS if one["kind"] == "ClusterRoleBinding"}
+    assert set(found) - bound == {"ferry-entries", "ferry-removal"}
+    assert {verb for rule in found["ferry-entries"] for verb in rule["verbs"]} == {"create", "patch"}
+    assert {verb for rule in found["ferry-removal"] for verb in rule["verbs"]} == {"list", "delete"}
+    rules = [rule for name in ("ferry-entries", "ferry-removal") for rule in found[name]]
+    assert not [rule for rule in rules if "*" in rule["verbs"] + rule["resources"] + rule["apiGroups"]]
+    assert not {"secrets", "configmaps", "persistentvolumeclaims"} & {one for rule in rules for one in rule["resources"]}
+    bindings = yaml.safe_load_all((DEPLOY / "kubernetes" / "examples" / "application-namespace.yaml").read_text())
+    assert {one["roleRef"]["name"] for one in bindings if one["kind"] == "RoleBinding"} == {"ferry-entries", "ferry-removal"}
 
 
 def test_on_call_may_do_one_thing_to_one_object() -> None:

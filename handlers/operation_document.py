@@ -17,7 +17,7 @@ VERSION = 1
 _KNOWN = frozenset({
     "version", "id", "plan", "requester", "requester_shown", "reason", "requested_at", "expires_at", "phase", "place", "source",
     "approvals", "approvals_needed", "confirmed_at", "generation", "outcome", "because", "rejected_by", "card", "revision",
-    "timeline",
+    "timeline", "run", "standing",
 })  # fmt: skip
 
 
@@ -51,6 +51,8 @@ def to_document(operation: migration.Operation) -> dict[str, Any]:
         "card": {"channel": operation.card.channel, "ts": operation.card.ts},
         "revision": operation.revision,
         "timeline": [[_text_of(at), sentence] for at, sentence in operation.timeline],
+        "run": operation.run,
+        "standing": operation.standing,
     }
 
 
@@ -84,6 +86,8 @@ def from_document(document: Mapping[str, Any]) -> migration.Operation:
             card=migration.Card(_text(document["card"]["channel"]), _text(document["card"]["ts"])),
             revision=_number(document["revision"]),
             timeline=tuple((_time(at), _text(sentence)) for at, sentence in document["timeline"]),
+            run=_text(document.get("run", "")),  # documents of before ladders have neither
+            standing=_text(document.get("standing", "")),
             kept=json.dumps(unknown, sort_keys=True, separators=(",", ":")) if unknown else "",
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -105,6 +109,9 @@ def plan_from(document: Mapping[str, Any]) -> migration.Plan:
         clears=tuple(_text(one) for one in document["clears"]),
         objects=tuple((_text(name), _text(digest)) for name, digest in document["objects"]),
         config_diff=_text(document["config_diff"]),
+        steps=tuple(_number(one) for one in document.get("steps", ())),  # plans name these only where they say something
+        until=_text(document.get("until", "")),
+        skips=_text(document.get("skips", "")),
     )
 
 

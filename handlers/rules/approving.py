@@ -4,7 +4,18 @@ from dataclasses import replace
 from datetime import datetime
 
 from handlers import messages
-from handlers.rules import approvals, decision, effects, migration, planning, refusals
+from handlers.rules import (
+    approvals,
+    decision,
+    effects,
+    laddering,
+    migration,
+    planning,
+    readiness,
+    refusals,
+    running_objects,
+    starting,
+)
 from k8s import exposure
 
 Reason = refusals.Reason
@@ -21,7 +32,7 @@ def approve(of: migration.Migration, message: messages.Approve, now: datetime) -
         return decision.refused(of, refusal)
     if waiting.plan.kind in migration.UNAPPROVED:
         return decision.refused(of, _already_approved(of, waiting))
-    against = approvals.forbids_raise(of, waiting.plan, now) or approvals.drift(of, waiting.plan)
+    against = _against(of, waiting, now)
     if against:
         return _stopped(of, against, now)
     approval = migration.Approval(
@@ -92,6 +103,8 @@ def confirm(of: migration.Migration, message: messages.Confirm, now: datetime) -
         return _expired(of, waiting, now)
     if waiting.plan.kind is migration.Kind.LOWER:
         return _confirm_lowering(of, waiting, message, now)
+    if waiting.plan.kind is migration.Kind.BYPASS:
+        return _confirm_bypass(of, waiting, message, now)
     refusal = approvals.person_refused(of, message.actor)
     if refusal is None and message.actor.id != waiting.requester:
         refusal = refusals.refuse(Reason.NOT_REQUESTER, service=of.service, requester=waiting.requester_shown)
@@ -99,9 +112,7 @@ def confirm(of: migration.Migration, message: messages.Confirm, now: datetime) -
         refusal = _not_approved(of, waiting, now)
     if refusal:
         return decision.refused(of, refusal)
-    against = (
-        approvals.forbids_raise(of, waiting.plan, now) or approvals.drift(of, waiting.plan) or approvals.too_few_now(of, waiting)
-    )
+    against = _against(of, waiting, now) or approvals.too_few_now(of, waiting)
     if against:
         return _stopped(of, against, now)
     return _apply(of, waiting, message, now)
@@ -130,15 +141,33 @@ def _confirm_lowering(
     return _apply(of, replace(waiting, plan=fresh), message, now)
 
 
+def _confirm_bypass(
+    of: migration.Migration, waiting: migration.Operation, message: messages.Confirm, now: datetime
+) -> decision.Decision:
+    """By any member. What has moved meanwhile is planned as it is now; where nobody can plan, what was asked for counts."""
+    refusal = approvals.outsider_refused(of, message.actor)
+    if refusal:
+        return decision.refused(of, refusal)
+    again = of.plan_now if of.plan_now is not None and of.plan_now.kind is migration.Kind.BYPASS else waiting.plan
+    return running_objects.begin(of, replace(waiting, plan=again), message, now)
+
+
+def _against(of: migration.Migration, waiting: migration.Operation, now: datetime) -> refusals.Refusal | None:
+    """What is against the plan now, whoever presses: the policy, the cluster, the objects."""
+    plan = waiting.plan
+    return (
+        approvals.forbids_raise(readiness.seen_by(of, plan), plan, now)
+        or approvals.drift(of, plan)
+        or readiness.not_ready(of, plan)
+    )
+
+
 def _apply(of: migration.Migration, waiting: migration.Operation, message: messages.Confirm, now: datetime) -> decision.Decision:
     plan = waiting.plan
-    write = effects.WriteRecord(
-        operation=waiting,
-        exposure=plan.after,
-        expected_generation=plan.generation,
-        clears=plan.clears,
-        approvals=tuple(one.id for one in approvals.counting(waiting, now)),
-    )
+    if plan.kind is migration.Kind.RUN:
+        return laddering.begin(of, waiting, message, now)
+    if plan.kind in migration.OBJECTS:
+        return running_objects.begin(of, waiting, message, now)
     return decision.moved(
         of,
         waiting,
@@ -146,7 +175,7 @@ def _apply(of: migration.Migration, waiting: migration.Operation, message: messa
         because=f"{message.actor.shown} confirmed {planning.in_words(plan)} on {of.service}; it is being written",
         kind=effects.EventKind.CONFIRMED,
         actor=message.actor,
-        then=(write,),
+        then=(starting.write(waiting, now),),
         confirmed_at=now,
         phase=migration.Phase.APPLYING,
     )

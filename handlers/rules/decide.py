@@ -3,10 +3,20 @@
 from dataclasses import replace
 from datetime import datetime
 
-from handlers import messages
-from handlers.rules import approvals, approving, decision, effects, migration, phases, planning, refusals
+from handlers import journey_messages, messages
+from handlers.rules import approvals, approving, decision, effects, following, migration, phases, planning, refusals, superseding
+from k8s import entry_change
 
 Reason = refusals.Reason
+# What moves a weight, or leads to old: a service that is finished has only one side left.
+_NEEDS_AN_OLD = (
+    messages.ProposeShift,
+    messages.ProposeRelease,
+    journey_messages.ProposeRun,
+    journey_messages.PauseRun,
+    journey_messages.ResumeRun,
+    journey_messages.SkipSoak,
+)
 
 
 def decide(of: migration.Migration, message: messages.Message, now: datetime) -> decision.Decision:
@@ -17,11 +27,21 @@ def decide(of: migration.Migration, message: messages.Message, now: datetime) ->
     moment = latest(of, now)
     seen = replace(of, latest=moment)
     rule = phases.TRANSITIONS.get((of.phase, type(message)))
-    result = rule(seen, message, moment) if rule else decision.refused(seen, unlisted(seen, message))
+    if seen.finished and _needs_an_old(message):
+        result = decision.refused(seen, refusals.refuse(Reason.FINISHED, service=of.service))
+    else:
+        result = rule(seen, message, moment) if rule else decision.refused(seen, unlisted(seen, message))
+    result = following.followed(seen, result, moment)
     if result.refusal and isinstance(message, messages.Command):
         told = decision.event(seen, effects.EventKind.REFUSED, result.refusal.sentence, actor=message.actor)
         return replace(result, effects=(*result.effects, told))
     return result
+
+
+def _needs_an_old(message: messages.Message) -> bool:
+    if isinstance(message, journey_messages.ProposeObjects):
+        return message.stage in (entry_change.Stage.PREPARE, entry_change.Stage.BYPASS)
+    return isinstance(message, _NEEDS_AN_OLD)
 
 
 def latest(of: migration.Migration, now: datetime) -> datetime:
@@ -42,7 +62,7 @@ def unlisted(of: migration.Migration, message: messages.Message) -> refusals.Ref
     match message:
         case messages.Approve() | messages.Reject() | messages.Confirm():
             return approving.late_click(of, message.operation)
-        case messages.ProposeShift() | messages.ProposeRelease() if of.operation:
+        case _ if type(message) in superseding.PROPOSALS and of.operation:
             return refusals.refuse(
                 Reason.RUNS,
                 service=of.service,

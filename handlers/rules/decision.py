@@ -81,7 +81,9 @@ def moved(
 
 def with_operation(one: effects.Effect, operation: migration.Operation) -> effects.Effect:
     """The same effect about the operation's newest form."""
-    if isinstance(one, effects.WriteRecord | effects.WatchHealth) or (isinstance(one, effects.RevertRecord) and one.operation):
+    if isinstance(one, effects.WriteRecord | effects.ArrangeObjects | effects.WatchHealth) or (
+        isinstance(one, effects.RevertRecord) and one.operation
+    ):
         return replace(one, operation=operation)
     return one
 

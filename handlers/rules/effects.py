@@ -23,6 +23,7 @@ class EventKind(StrEnum):
     HELD = "held"
     SETTLED = "settled"
     REFUSED = "refused"
+    LADDER = "ladder"  # it begins, pauses, goes on
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,15 @@ def holds_stand(of: migration.Migration, message: messages.HoldsStand, now: date
         return decision.quiet(of, "no hold stands")
     if operation is not None and set(ids) <= set(operation.plan.clears):
         return decision.quiet(replace(of, holds=ids), "these are the holds that the release ends")
+    if of.finished:
+        after = replace(of, holds=ids) if operation is not None else decision.at_rest(of, holds=ids)
+        return decision.quiet(after, f"{of.service} is finished: there is no old that a hold could send it to")
+    if operation is not None and of.phase is migration.Phase.ARRANGING and operation.plan.kind is not migration.Kind.FINISH:
+        return _held_while_arranging(of, message, ids)
     because = f"held at 100% old: {_reasons(message.holds)}"
     ran = of.phase in migration.RUNNING
-    settling = _settle(replace(of, holds=ids), 0, because, even_at_0=ran, who=_ordered_by(message.holds))
+    writing = ran and of.phase is not migration.Phase.ARRANGING
+    settling = _settle(replace(of, holds=ids), 0, because, even_at_0=writing, who=_ordered_by(message.holds))
     if operation is None:
         after = decision.at_rest(of, holds=ids)
         if of.phase is migration.Phase.HELD and not settling:
@@ -26,6 +32,13 @@ def holds_stand(of: migration.Migration, message: messages.HoldsStand, now: date
         told = decision.event(after, effects.EventKind.HELD, because)
         return decision.Decision(next=after, effects=(*settling, told), because=because)
     outcome = migration.Outcome.REVERTED if ran else migration.Outcome.VOID
+    if ran and operation.plan.kind is migration.Kind.FINISH:
+        # The entry may be a forward already that no proxy is in the way of: nobody but a person can say so.
+        said = (
+            f"{of.service}: {because}, while it was being finished. See where its entry leads: `/migrate status {of.service}`; "
+        )
+        page = effects.PageSomebody(of.service, f"{said}`/migrate bypass {of.service}` restores the original.", once=operation.id)
+        settling = (*settling, page)
     return decision.closed(of, outcome, because, now=now, holds=ids, first=settling)
 
 
@@ -54,9 +67,15 @@ def wish_lowered_while_running(of: migration.Migration, message: messages.WishLo
     if of.phase is migration.Phase.REVERTING:
         # One revert is one change. Agents obey the document already; the record follows when nothing runs any more.
         return decision.quiet(replace(of, wish=message.weight), "a lower record is being written already")
+    if of.finished or (of.phase is migration.Phase.ARRANGING and operation.plan.kind is not migration.Kind.FINISH):
+        return wish_lowered(of, message, now)  # no weight is on its way: the record follows as if nothing ran
     plan = operation.plan
     if message.weight >= min(plan.wish, plan.after.weight, of.weight):
         return decision.quiet(of, "the document is where the running operation expects it")
+    if of.phase is migration.Phase.ARRANGING:
+        because = f"migration.yaml was lowered by hand to {message.weight}% before the end was written"
+        first = _settle(of, message.weight, because)
+        return decision.closed(replace(of, wish=message.weight), migration.Outcome.REVERTED, because, now=now, first=first)
     lower = planning.lower_side(plan)
     why = f"migration.yaml was lowered by hand to {message.weight}%"
     lowest = lower.at(min(lower.weight, message.weight))
@@ -67,6 +86,10 @@ def record_restored(of: migration.Migration, message: messages.RecordRestored, _
     """Proxies go on with the later record, the cluster shows the older one: both end at 0, one generation on."""
     if of.exposure is None or of.generation != message.generation:
         return decision.quiet(of, "another record stands by now")
+    if of.finished:
+        return decision.quiet(
+            of, f"{of.service} is finished: no proxy obeys the older record, and there is no old to settle it at"
+        )
     seen = f"generation {message.generation} over {message.highest}"
     because = f"an older record was put back by hand ({seen}); it is settled at 0%"
     change = effects.restored_id(of.service, message.generation, message.highest)
@@ -119,10 +142,23 @@ def settle_again(of: migration.Migration, _message: messages.Message, _now: date
     return decision.Decision(next=of, effects=(*settling, told), because=because)
 
 
+def _held_while_arranging(of: migration.Migration, message: messages.HoldsStand, ids: tuple[str, ...]) -> decision.Decision:
+    """The record goes to 0 as ever. Half of the objects would be worse than all of them, and none of them raises anything."""
+    because = f"held at 100% old: {_reasons(message.holds)}; the objects are changed to their end"
+    held = replace(of, holds=ids)
+    settling = _settle(held, 0, because, who=_ordered_by(message.holds))
+    if not settling and set(ids) <= set(of.holds):
+        return decision.quiet(held, because)
+    told = decision.event(held, effects.EventKind.HELD, because)
+    return decision.Decision(next=held, effects=(*settling, told), because=because)
+
+
 def _settle(
     of: migration.Migration, weight: int, because: str, *, even_at_0: bool = False, who: str = decision.FERRY
 ) -> tuple[effects.Effect, ...]:
     """One record at `weight`, if what is in force is above it. `even_at_0`: a write in flight must lose its place too."""
+    if of.finished:  # there is no old to go to
+        return ()
     known = of.exposure or (of.operation.plan.after if of.operation and even_at_0 else None)
     if known is None or not (even_at_0 or known.weight > weight):
         return ()

@@ -22,13 +22,14 @@ class Phase(StrEnum):
     HELD = "held"  # no operation, at least one hold stands: 100% old
     PROPOSED = "proposed"  # waits for approval by another person
     APPROVED = "approved"  # waits for the requester's confirmation (lowering starts here)
+    ARRANGING = "arranging"  # the objects around the service are being changed
     APPLYING = "applying"  # the record is being written
     CONVERGING = "converging"  # the record is written; every agent must serve it
     VERIFYING = "verifying"  # served everywhere; measured share, errors and latency are watched
     REVERTING = "reverting"  # the lower exposure is being written back
 
 
-RUNNING = frozenset({Phase.APPLYING, Phase.CONVERGING, Phase.VERIFYING, Phase.REVERTING})
+RUNNING = frozenset({Phase.ARRANGING, Phase.APPLYING, Phase.CONVERGING, Phase.VERIFYING, Phase.REVERTING})
 
 
 class Kind(StrEnum):
@@ -127,7 +128,9 @@ class Card:
 class Operation:
     """One plan's life. `revision` grows by every change; buttons carry it, the store compares it.
 
-    `timeline`: (when, sentence) of everything that happened, the thread's content; `because`: the newest sentence.
+    `timeline`: (when, sentence) of everything that happened, the thread's content; `because`: the newest sentence. `run`: id of
+    the ladder whose step it is; empty: somebody asked for it. `standing`: id of the standing approval that it rests on; empty: it
+    is approved by itself.
     """
 
     id: str
@@ -150,6 +153,8 @@ class Operation:
     card: Card = field(default_factory=Card)
     revision: int = 1
     timeline: tuple[tuple[datetime, str], ...] = ()
+    run: str = ""
+    standing: str = ""
     kept: str = ""  # JSON object: fields that a newer version wrote and this one does not know; never dropped
 
     def moved(self, **changes: Any) -> "Operation":
@@ -185,7 +190,8 @@ class Migration:
     `exposure`, `generation`: of the record in force. `wish`: the document's weight. `holds`: ids that stand, in the
     cluster or reported by an agent. `latest`: the latest time anybody has seen; time never runs backwards.
     `blockers`: sentences that forbid any raise now (alerts firing, no eyes, cluster not in sync, agents not adopted).
-    For a proposal `plan_now` is the plan of what is proposed. `trust`: the approval policy that applies.
+    For a proposal `plan_now` is the plan of what is proposed, and `arrangement` the dry run of its objects. `trust`: the approval
+    policy that applies. `record_finished`: the record in force is finished.
     """
 
     service: str
@@ -204,9 +210,16 @@ class Migration:
     journey: journeys.Journey | None = None  # None: nothing is written yet
     entry: entry_change.EntryView = field(default_factory=entry_change.EntryView)
     judgement: gates.Judgement = field(default_factory=gates.Judgement)
+    arrangement: entry_change.Arrangement | None = None  # None: the plan names no objects, or nobody could make the dry run
+    record_finished: bool = False
     wished: model.Service | None = None  # the document's entry: ladder, soak, backup, gates
     certain: bool = True  # False: the cluster or the record cannot be read, so `exposure` may not be what proxies serve
 
     @property
     def weight(self) -> int:
         return self.exposure.weight if self.exposure else 0
+
+    @property
+    def finished(self) -> bool:
+        """There is no old to go to any more: the record says so, or the whole end was reached."""
+        return self.record_finished or (self.journey is not None and self.journey.finished is not None)

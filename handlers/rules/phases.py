@@ -4,8 +4,21 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from handlers import messages
-from handlers.rules import approving, decision, interrupting, migration, proposing, running
+from handlers import journey_messages, messages
+from handlers.rules import (
+    approving,
+    decision,
+    finishing,
+    interrupting,
+    laddering,
+    migration,
+    proposing,
+    proposing_objects,
+    running,
+    running_objects,
+    stepping,
+    superseding,
+)
 
 # Any: each rule names the message type it answers, and the table's key is what guarantees it.
 Rule = Callable[[migration.Migration, Any, datetime], decision.Decision]
@@ -25,14 +38,23 @@ def _each(
 TRANSITIONS: Mapping[tuple[Phase, type[messages.Message]], Rule] = {
     **_each(_REST, messages.ProposeShift, proposing.propose_shift),
     **_each(_REST, messages.ProposeRelease, proposing.propose_release),
-    **_each(_WAITING, messages.ProposeShift, proposing.propose_over_waiting),
-    **_each(_WAITING, messages.ProposeRelease, proposing.propose_over_waiting),
+    **_each(_REST, journey_messages.ProposeObjects, proposing_objects.propose_objects),
+    **_each(_REST, journey_messages.ProposeFinish, finishing.propose_finish),
+    **_each(_REST, journey_messages.ProposeRun, laddering.propose_run),
+    **_each(_REST, journey_messages.SkipSoak, laddering.skip_soak),
+    **{(phase, kind): superseding.propose_over_waiting for phase in _WAITING for kind in superseding.PROPOSALS},
+    **_each(tuple(Phase), journey_messages.PauseRun, laddering.pause),
+    **_each(tuple(Phase), journey_messages.ResumeRun, laddering.resume),
+    (Phase.STEADY, journey_messages.StepDue): stepping.step_due,
+    **_each(tuple(Phase), journey_messages.RunInterrupted, stepping.interrupted),
     (Phase.PROPOSED, messages.Approve): approving.approve,
     (Phase.APPROVED, messages.Approve): approving.approve_again,
     **_each(_WAITING, messages.Reject, approving.reject),
     (Phase.PROPOSED, messages.Confirm): approving.confirm_unapproved,
     (Phase.APPROVED, messages.Confirm): approving.confirm,
     **_each(_WAITING, messages.TimePassed, approving.expire),
+    (Phase.ARRANGING, journey_messages.ObjectsArranged): running_objects.arranged,
+    (Phase.ARRANGING, journey_messages.ObjectsNotArranged): running_objects.not_arranged,
     (Phase.APPLYING, messages.RecordWritten): running.written,
     (Phase.APPLYING, messages.RecordNotWritten): running.not_written,
     (Phase.CONVERGING, messages.Converged): running.converged,

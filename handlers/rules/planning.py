@@ -5,6 +5,14 @@ from dataclasses import fields
 from handlers.rules import migration
 from k8s import exposure, model, views
 
+_NGINX = "the rendered nginx configuration differs"
+_WORDS = {
+    migration.Kind.PREPARE: "its entry through the proxies",
+    migration.Kind.BYPASS: "its original entry, around the proxies",
+    migration.Kind.FINISH: "its end: the new cluster for good",
+    migration.Kind.REMOVE: "removal of its old application",
+}
+
 
 class NoPlanError(ValueError):
     """There is nothing to plan from; the sentence says why and what to do."""
@@ -53,9 +61,14 @@ def kind_of(before: model.Exposure | None, after: model.Exposure) -> migration.K
 
 
 def is_true(one: migration.Plan) -> bool:
-    """The plan's kind is what its exposures say; only a release clears holds, and it leaves the weight at 0."""
+    """The plan's kind is what it says; only a release clears holds, and it leaves the weight at 0."""
     if one.kind is migration.Kind.RELEASE:
         return one.after.weight == 0
+    if one.kind is migration.Kind.RUN:
+        climbs = (one.from_weight, *one.steps)
+        return bool(one.steps and one.until) and one.after.weight == one.steps[-1] and list(climbs) == sorted(set(climbs))
+    if one.kind in migration.OBJECTS:  # the weight stays as it is
+        return not one.clears and one.after == (one.before or one.after.at(0))
     return not one.clears and one.kind is kind_of(one.before, one.after)
 
 
@@ -79,6 +92,10 @@ def in_words(one: migration.Plan) -> str:
     """`0% → 25%`, `release (2 holds)`: how cards, refusals and audit lines name the change."""
     if one.kind is migration.Kind.RELEASE:
         return f"release of {len(one.clears)} hold{'s' if len(one.clears) != 1 else ''}"
+    if one.kind in _WORDS:
+        return _WORDS[one.kind]
+    if one.kind is migration.Kind.RUN:
+        return f"ladder {' → '.join(f'{step}%' for step in (one.from_weight, *one.steps))}"
     strategy = "" if one.after.strategy is model.Strategy.WEIGHT else f" ({one.after.strategy})"
     return f"{one.from_weight}% → {one.after.weight}%{strategy}"
 
@@ -98,12 +115,22 @@ def what_changed(old: migration.Plan, new: migration.Plan) -> str:
         )
     clauses += _object_changes(dict(old.objects), dict(new.objects))
     if old.config_diff != new.config_diff:
-        clauses.append("the rendered nginx configuration differs")
+        clauses.append("what it would change is written differently now" if old.kind in migration.OBJECTS else _NGINX)
+    if old.steps != new.steps:
+        clauses.append(f"the steps are {_steps(new)} now (were {_steps(old)})")
+    if old.until != new.until:
+        clauses.append(f"it would last until {new.until or 'no end'} now (was {old.until or 'no end'})")
+    if old.skips != new.skips:
+        clauses.append("what it passes over differs")
     if old.kind is not new.kind:
         clauses.append(f"it would be a {new.kind} now (was a {old.kind})")
     if old.service != new.service:
         clauses.append(f"it is about {new.service} now (was {old.service})")
     return "; ".join(clauses) or "nothing changed"
+
+
+def _steps(one: migration.Plan) -> str:
+    return ", ".join(f"{step}%" for step in one.steps) or "none"
 
 
 def _exposure_change(name: str, old: model.Exposure | None, new: model.Exposure | None) -> list[str]:

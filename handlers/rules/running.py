@@ -4,26 +4,31 @@ from dataclasses import replace
 from datetime import datetime
 
 from handlers import messages
-from handlers.rules import approvals, decision, effects, migration, planning, refusals
+from handlers.rules import (
+    approvals,
+    decision,
+    effects,
+    finishing,
+    migration,
+    planning,
+    refusals,
+    reported,
+    starting,
+    stepping,
+)
 from k8s import model
 
 Reason = refusals.Reason
 _BACK = "going back to"  # how the sentence begins that says why: the end of the way back repeats it
-Report = (
-    messages.RecordWritten
-    | messages.RecordNotWritten
-    | messages.Converged
-    | messages.NotConverged
-    | messages.Verified
-    | messages.NotVerified
-)
 
 
 def written(of: migration.Migration, message: messages.RecordWritten, now: datetime) -> decision.Decision:
-    operation = _expected(of, message)
+    operation = reported.expected(of, message)
     if isinstance(operation, refusals.Refusal):
         return decision.refused(of, operation)
     after = replace(of, exposure=operation.plan.after, generation=message.generation)
+    if operation.plan.kind is migration.Kind.FINISH:
+        after = finishing.written(after)
     return decision.moved(
         after,
         operation,
@@ -41,11 +46,13 @@ def _besides(message: messages.RecordWritten) -> str:
 
 
 def not_written(of: migration.Migration, message: messages.RecordNotWritten, now: datetime) -> decision.Decision:
-    operation = _expected(of, message)
+    operation = reported.expected(of, message)
     if isinstance(operation, refusals.Refusal):
         return decision.refused(of, operation)
     if operation.plan.kind is migration.Kind.LOWER:
         return hold_instead(of, operation, f"the lower record could not be written ({message.why})", now)
+    if operation.plan.kind is migration.Kind.FINISH:
+        return finishing.not_ended(of, operation, f"its record was not written ({message.why})", now)
     if message.unknown:
         # A record one generation on takes the place that the lost write would need: whichever comes first, it ends low.
         return revert(
@@ -55,10 +62,10 @@ def not_written(of: migration.Migration, message: messages.RecordNotWritten, now
 
 
 def converged(of: migration.Migration, message: messages.Converged, now: datetime) -> decision.Decision:
-    operation = _expected(of, message)
+    operation = reported.expected(of, message)
     if isinstance(operation, refusals.Refusal):
         return decision.refused(of, operation)
-    if operation.plan.kind is migration.Kind.RAISE:
+    if operation.plan.kind in (migration.Kind.RAISE, migration.Kind.FINISH):
         return decision.moved(
             of,
             operation,
@@ -73,24 +80,30 @@ def converged(of: migration.Migration, message: messages.Converged, now: datetim
 
 
 def verified(of: migration.Migration, message: messages.Verified, now: datetime) -> decision.Decision:
-    operation = _expected(of, message)
+    operation = reported.expected(of, message)
     if isinstance(operation, refusals.Refusal):
         return decision.refused(of, operation)
+    if operation.plan.kind is migration.Kind.FINISH:
+        return finishing.ended(of, message, now)
     return decision.closed(of, migration.Outcome.DONE, message.because, now=now)
 
 
 def take_back(of: migration.Migration, message: messages.NotConverged | messages.NotVerified, now: datetime) -> decision.Decision:
-    """A raise goes back to the lower of before and after; a lowering that is not served everywhere becomes a hold."""
-    operation = _expected(of, message)
+    """A raise goes back to the lower of before and after; a lowering that is not served everywhere becomes a hold. An end that
+    was written stays.
+    """
+    operation = reported.expected(of, message)
     if isinstance(operation, refusals.Refusal):
         return decision.refused(of, operation)
     if operation.plan.kind is migration.Kind.LOWER:
         return hold_instead(of, operation, f"not every proxy serves the lower record ({message.why})", now)
+    if operation.plan.kind is migration.Kind.FINISH:
+        return finishing.not_ended(of, operation, message.why, now)
     return revert(of, operation, planning.lower_side(operation.plan), message.why, now)
 
 
 def reverted(of: migration.Migration, message: messages.Converged, now: datetime) -> decision.Decision:
-    operation = _expected(of, message)
+    operation = reported.expected(of, message)
     if isinstance(operation, refusals.Refusal):
         return decision.refused(of, operation)
     why = next((said for _, said in reversed(operation.timeline) if said.startswith(_BACK)), operation.because)
@@ -99,7 +112,7 @@ def reverted(of: migration.Migration, message: messages.Converged, now: datetime
 
 
 def revert_written(of: migration.Migration, message: messages.RecordWritten, now: datetime) -> decision.Decision:
-    operation = _expected(of, message)
+    operation = reported.expected(of, message)
     if isinstance(operation, refusals.Refusal):
         return decision.refused(of, operation)
     after = replace(of, generation=message.generation)
@@ -117,7 +130,7 @@ def revert_written(of: migration.Migration, message: messages.RecordWritten, now
 def revert_failed(
     of: migration.Migration, message: messages.RecordNotWritten | messages.NotConverged, now: datetime
 ) -> decision.Decision:
-    operation = _expected(of, message)
+    operation = reported.expected(of, message)
     if isinstance(operation, refusals.Refusal):
         return decision.refused(of, operation)
     return hold_instead(of, operation, f"taking back did not come through ({message.why})", now)
@@ -165,12 +178,15 @@ def resume(of: migration.Migration) -> tuple[effects.Effect, ...]:
     if operation is None or of.phase not in migration.RUNNING:
         return ()
     plan, card = operation.plan, effects.ShowCard(operation)
+    granted = operation.confirmed_at is not None and approvals.enough(operation, operation.confirmed_at)
     match of.phase:
+        case migration.Phase.ARRANGING:
+            return (effects.ArrangeObjects(operation, migration.OBJECTS[plan.kind]), card) if granted else ()
         case migration.Phase.APPLYING:
-            if operation.confirmed_at is None or not approvals.enough(operation, operation.confirmed_at):
+            using = stepping.used_again(of, operation)
+            if operation.confirmed_at is None or not granted or using is None:
                 return ()
-            ids = tuple(one.id for one in approvals.counting(operation, operation.confirmed_at))
-            return effects.WriteRecord(operation, plan.after, plan.generation, plan.clears, ids), card
+            return *using, starting.write(operation, operation.confirmed_at), card
         case migration.Phase.CONVERGING:
             return effects.WatchConvergence(operation.id, of.service, operation.generation), card
         case migration.Phase.VERIFYING:
@@ -185,20 +201,3 @@ def _urgent(one: decision.Decision) -> decision.Decision:
     """What lowers comes before what is saved or said."""
     first = tuple(e for e in one.effects if isinstance(e, effects.RevertRecord | effects.WriteHold))
     return replace(one, effects=(*first, *(e for e in one.effects if e not in first)))
-
-
-def _expected(of: migration.Migration, message: Report) -> migration.Operation | refusals.Refusal:
-    """The operation that this report is about, or why the report does not count."""
-    operation = of.operation
-    awaited = ""
-    if operation is not None:
-        awaited = effects.revert_id(operation.id) if of.phase is migration.Phase.REVERTING else operation.id
-    if operation is not None and message.operation == awaited:
-        return operation
-    return refusals.refuse(
-        Reason.LATE,
-        service=of.service,
-        message=type(message).__name__,
-        reported=message.operation or "no operation",
-        current=awaited or "nothing",
-    )

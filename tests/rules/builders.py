@@ -4,9 +4,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from handlers import messages
-from handlers.rules import decide, decision, effects, migration, planning
-from k8s import model, protocol, views
+from handlers import journey_messages, messages
+from handlers.rules import decide, decision, effects, gates, journeys, migration, planning
+from k8s import entry_change, model, protocol, views
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -94,14 +94,84 @@ def report(kind: type[Any], of: migration.Migration, **facts: Any) -> decision.D
     return decide.decide(of, kind(id="r", at=NOON, service="shop", operation=awaited, **facts), NOON)
 
 
+WISHED = model.Service("shop", exposure(0), model.Backend("shop.team.svc", 80), soak=100.0, backup=1000.0)
+ENTERED = entry_change.EntryView(entry_change.EntryState.ENTERED, "through the proxies")
+WELL = gates.Judgement((gates.Gate(gates.Name.ERRORS, gates.Verdict.PASS, "0 of 500 failed"),), gates.Measured())
+KIND_OF = {stage: kind for kind, stage in migration.OBJECTS.items()}
+
+
+def soaked(weight: int = 25, *, seconds: float = 1e6, generation: int = 1, **changes: Any) -> journeys.Journey:
+    """Of the shop; by default all of its soak and backup time is served."""
+    return journeys.Journey("shop", 3, journeys.Soak(weight, generation, seconds, NOON), **changes)
+
+
+def on_its_way(weight: int = 25, *, journey: journeys.Journey | None = None, **changes: Any) -> migration.Migration:
+    """At rest, well, entered, its soak served: whatever comes next is due."""
+    facts: dict[str, Any] = {"wished": WISHED, "entry": ENTERED, "judgement": WELL, "journey": journey or soaked(weight)}
+    return at(weight, **(facts | changes))
+
+
+def arrangement(stage: entry_change.Stage, digest: str = "d1", **changes: Any) -> entry_change.Arrangement:
+    one = entry_change.ObjectChange(entry_change.Verb.APPLY, "Ingress", "team", "shop", digest, "+ canary: true")
+    return entry_change.Arrangement(stage, "shop", (one,), **changes)
+
+
+def dry_run(of: migration.Migration, stage: entry_change.Stage, **changes: Any) -> migration.Migration:
+    """With the dry run of the stage, and its plan, as the use cases load them."""
+    found = arrangement(stage, **changes)
+    after = of.exposure or exposure(0)
+    plan = migration.Plan(
+        "shop", KIND_OF[stage], of.exposure, after, of.generation, of.wish, objects=found.objects, config_diff=found.diff
+    )
+    return replace(of, arrangement=found, plan_now=plan)
+
+
+def objects(stage: entry_change.Stage, who: messages.Person = ANN) -> messages.Command:
+    if stage is entry_change.Stage.FORWARD:
+        return journey_messages.ProposeFinish(id="m1", at=NOON, service="shop", actor=who)
+    return journey_messages.ProposeObjects(id="m1", at=NOON, service="shop", actor=who, stage=stage)
+
+
+def arranging(of: migration.Migration, stage: entry_change.Stage) -> migration.Migration:
+    """Asked for, approved and confirmed: its objects are being changed."""
+    seen = dry_run(of, stage)
+    now = decided(seen, objects(stage)).next
+    if stage is not entry_change.Stage.BYPASS:
+        now = replace(approve(again(now, seen)).next, plan_now=seen.plan_now)
+    now = confirm(again(now, seen)).next
+    assert now.phase is Phase.ARRANGING
+    return now
+
+
+def again(of: migration.Migration, seen: migration.Migration) -> migration.Migration:
+    """With the plan and the dry run of then made again, and the same."""
+    return replace(of, plan_now=seen.plan_now, arrangement=seen.arrangement)
+
+
+def decided(of: migration.Migration, message: messages.Message, now: datetime = NOON) -> decision.Decision:
+    """Decided, and not refused."""
+    answer = decide.decide(of, message, now)
+    assert answer.refusal is None, answer.refusal
+    return answer
+
+
+def kept(answer: decision.Decision) -> journeys.Journey | None:
+    """What the journey becomes by it."""
+    found = [one.journey for one in answer.effects if isinstance(one, effects.KeepJourney)]
+    assert len(found) <= 1
+    return found[0] if found else None
+
+
 def in_phase(phase: migration.Phase, *, kind: migration.Kind = migration.Kind.RAISE) -> migration.Migration:
-    """The shop in this phase, reached by messages: a raise 25 → 50, a lowering 25 → 5, or a release of h1."""
+    """The shop in this phase, reached by messages: a raise 25 → 50, a lowering 25 → 5, or a release of h1; ARRANGING: its end."""
     held = kind is migration.Kind.RELEASE
     start = at(0, holds=(HOLD,)) if held else at(25)
     if phase is Phase.STEADY:
         return at(25)
     if phase is Phase.HELD:
         return at(0, holds=(HOLD,))
+    if phase is Phase.ARRANGING:
+        return arranging(on_its_way(100), entry_change.Stage.FORWARD)
     now = proposed(start, holds=(HOLD,)) if held else proposed(start, 50 if kind is migration.Kind.RAISE else 5)
     if phase is Phase.PROPOSED:
         return now

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from handlers import messages
+from handlers import journey_messages, messages
 from handlers.rules import decide, migration, phases, refusals
+from k8s import entry_change
 from tests.rules import builders
 
 Phase = migration.Phase
@@ -15,7 +16,8 @@ Phase = migration.Phase
 
 def concrete() -> set[type[messages.Message]]:
     """Those that the module names: slotted dataclasses leave unslotted doubles among `__subclasses__`."""
-    named = {one for one in vars(messages).values() if isinstance(one, type) and issubclass(one, messages.Message)}
+    known = (*vars(messages).values(), *vars(journey_messages).values())
+    named = {one for one in known if isinstance(one, type) and issubclass(one, messages.Message)}
     return {one for one in named if not any(other is not one and issubclass(other, one) for other in named)}
 
 
@@ -24,7 +26,7 @@ def sample(kind: type[messages.Message], operation: str) -> messages.Message:
         "id": "m9", "at": builders.NOON, "service": "shop", "actor": builders.CYD, "target": builders.exposure(75),
         "operation": operation, "revision": 1, "generation": 2, "why": "1 of 2", "because": "2 of 2", "holds": (builders.HOLD,),
         "weight": 1, "name": "NewDown", "cause": "f/1", "severity": messages.Severity.CRITICAL, "firing": True,
-        "started": builders.NOON, "highest": 9,
+        "started": builders.NOON, "highest": 9, "stage": entry_change.Stage.PREPARE, "reason": "why not", "told": "all is so",
     }  # fmt: skip
     return kind(**{name: facts[name] for name in facts if name in kind.__dataclass_fields__})
 
@@ -33,9 +35,9 @@ MESSAGES = sorted(concrete(), key=lambda kind: kind.__name__)
 
 
 def test_nothing_is_forgotten() -> None:
-    assert (len(Phase), len(MESSAGES)) == (8, 17)
+    assert (len(Phase), len(MESSAGES)) == (9, 27)
     assert {message for _, message in phases.TRANSITIONS} <= set(MESSAGES)
-    assert len(phases.TRANSITIONS) == 75
+    assert len(phases.TRANSITIONS) == 127
 
 
 @pytest.mark.parametrize("phase", Phase)
@@ -70,7 +72,7 @@ def test_every_refusal_says_what_why_and_what_to_do(reason: refusals.Reason) -> 
 
 def test_holds_and_hand_edits_and_orders_are_never_refused() -> None:
     never = {messages.HoldsStand, messages.PlaceHold, messages.WishLowered, messages.Alert, messages.TimePassed}
-    never.add(messages.RecordRestored)
+    never |= {messages.RecordRestored, journey_messages.RunInterrupted}
     moment: datetime = builders.NOON
     for phase in Phase:
         for kind in never:

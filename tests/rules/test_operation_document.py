@@ -28,6 +28,9 @@ PLANS = st.builds(
     clears=st.lists(TEXTS, max_size=2).map(tuple),
     objects=st.lists(st.tuples(TEXTS, TEXTS), max_size=2).map(tuple),
     config_diff=TEXTS,
+    steps=st.lists(st.integers(0, 100), max_size=3).map(tuple),
+    until=TEXTS,
+    skips=TEXTS,
 )
 OPERATIONS = st.builds(
     migration.Operation,
@@ -51,6 +54,8 @@ OPERATIONS = st.builds(
     card=st.builds(migration.Card, TEXTS, TEXTS),
     revision=st.integers(1, 99),
     timeline=st.lists(st.tuples(TIMES, TEXTS), max_size=3).map(tuple),
+    run=TEXTS,
+    standing=TEXTS,
 )
 
 
@@ -68,11 +73,21 @@ def test_every_field_of_an_operation_is_in_the_document() -> None:
 
 
 def test_fields_of_a_newer_version_are_kept_through_changes() -> None:
-    document = operation_document.to_document(builders.the(builders.in_phase(Phase.PROPOSED))) | {"standing": {"steps": [5, 25]}}
+    document = operation_document.to_document(builders.the(builders.in_phase(Phase.PROPOSED))) | {"weather": {"steps": [5, 25]}}
     read = operation_document.from_document(document)
     again = operation_document.to_document(read.moved(because="later"))
-    assert again["standing"] == {"steps": [5, 25]}
+    assert again["weather"] == {"steps": [5, 25]}
     assert again["because"] == "later"
+
+
+def test_a_document_of_before_ladders_is_read_and_its_plan_keeps_its_hash() -> None:
+    operation = builders.the(builders.in_phase(Phase.PROPOSED))
+    document = operation_document.to_document(operation)
+    del document["run"], document["standing"]
+    assert not {"steps", "until", "skips"} & set(document["plan"])
+    read = operation_document.from_document(document)
+    assert read == operation
+    assert read.plan.hash == operation.plan.hash
 
 
 @pytest.mark.parametrize(
@@ -85,6 +100,7 @@ def test_fields_of_a_newer_version_are_kept_through_changes() -> None:
         {"plan": None},
         {"card": []},
         {"approvals": [{}]},
+        {"standing": {"steps": [5, 25]}},
     ],
 )
 def test_what_is_not_understood_is_refused_in_words(wrong: dict[str, object]) -> None:

@@ -1,0 +1,63 @@
+"""What a decision means for the journey, whatever was decided: every hold ends a standing approval, whatever lowers pauses."""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from handlers.rules import decision, effects, journeys, keeping, laddering, migration
+
+
+def followed(of: migration.Migration, decided: decision.Decision, now: datetime) -> decision.Decision:
+    """The decision with what the journey becomes by it: at most one KeepJourney, and what takes traffic back stays before it."""
+    own = next((one for one in decided.effects if isinstance(one, effects.KeepJourney)), None)
+    journey = own.journey if own is not None else of.journey
+    changes = _changes(of, journey, decided, now) if journey is not None else {}
+    if changes and own is not None:
+        both = replace(own, journey=replace(own.journey, **changes))
+        told = tuple(both if one is own else one for one in decided.effects)
+        return replace(decided, effects=told, next=replace(decided.next, journey=both.journey))
+    if changes:
+        own = keeping.keep(of, **changes)
+        decided = replace(decided, effects=(*decided.effects, own))
+    return replace(decided, next=replace(decided.next, journey=own.journey)) if own is not None else decided
+
+
+def _changes(of: migration.Migration, journey: journeys.Journey, decided: decision.Decision, now: datetime) -> dict[str, Any]:
+    if why := _held(decided):
+        gone = {"standing": None} if journey.standing is not None else {}
+        return {**gone, **keeping.paused(journey, why), **keeping.emptied(journey, why, now)}
+    if any(_bypasses(one) for one in decided.effects):
+        return {**keeping.paused(journey, decided.because), **keeping.emptied(journey, decided.because, now)}
+    if any(_lowers(one) for one in decided.effects):
+        return keeping.paused(journey, decided.because)
+    if journey.run is not None and (why := laddering.ended_badly(journey.run, decided.next.last)):
+        return keeping.paused(journey, why)
+    closed = next((one.operation for one in decided.effects if isinstance(one, effects.DropOperation)), None)
+    return _at_the_top(of, journey, closed) if closed is not None else {}
+
+
+def _held(decided: decision.Decision) -> str:
+    """Why nothing that was approved before counts any more; empty: no hold stands, and none is ended."""
+    operation = decided.next.operation
+    clears = operation.plan.clears if operation is not None else ()
+    if others := [hold for hold in decided.next.holds if hold not in clears]:
+        return f"held at 100% old by {', '.join(others)}"
+    ends = any(isinstance(one, effects.WriteRecord) and one.clears for one in decided.effects)
+    return "a hold was released, and what was approved before it ended with it" if ends else ""
+
+
+def _bypasses(one: effects.Effect) -> bool:
+    return isinstance(one, effects.ArrangeObjects) and one.operation.plan.kind is migration.Kind.BYPASS
+
+
+def _lowers(one: effects.Effect) -> bool:
+    lower = isinstance(one, effects.WriteRecord) and one.operation.plan.kind is migration.Kind.LOWER
+    return lower or isinstance(one, effects.RevertRecord | effects.WriteHold)
+
+
+def _at_the_top(of: migration.Migration, journey: journeys.Journey, closed: migration.Operation) -> dict[str, Any]:
+    """After the last step there is nothing to climb."""
+    raised = closed.outcome is migration.Outcome.DONE and closed.plan.kind is migration.Kind.RAISE and of.wished is not None
+    if raised and journey.run is not None and laddering.next_step(of.wished, closed.plan.after.weight) is None:
+        return {"run": None, "standing": None}
+    return {}

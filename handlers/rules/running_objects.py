@@ -1,0 +1,55 @@
+"""Objects are being changed: what was confirmed begins, and what was reported ends it, or goes on to the finished record."""
+
+from datetime import datetime
+
+from handlers import journey_messages, messages
+from handlers.rules import decision, effects, keeping, migration, planning, refusals, reported, starting
+
+
+def begin(of: migration.Migration, waiting: migration.Operation, message: messages.Confirm, now: datetime) -> decision.Decision:
+    plan = waiting.plan
+    return decision.moved(
+        of,
+        waiting,
+        now=now,
+        because=f"{message.actor.shown} confirmed {planning.in_words(plan)} on {of.service}; its objects are being changed",
+        kind=effects.EventKind.CONFIRMED,
+        actor=message.actor,
+        then=(effects.ArrangeObjects(waiting, migration.OBJECTS[plan.kind]),),
+        plan=plan,
+        confirmed_at=now,
+        phase=migration.Phase.ARRANGING,
+    )
+
+
+def arranged(of: migration.Migration, message: journey_messages.ObjectsArranged, now: datetime) -> decision.Decision:
+    operation = reported.expected(of, message)
+    if isinstance(operation, refusals.Refusal):
+        return decision.refused(of, operation)
+    if operation.plan.kind is migration.Kind.FINISH:
+        return decision.moved(
+            of,
+            operation,
+            now=now,
+            because=f"{message.told}; now the record of the end is being written",
+            kind=effects.EventKind.APPLIED,
+            then=(starting.write(operation, operation.confirmed_at or now),),
+            phase=migration.Phase.APPLYING,
+        )
+    gone: tuple[effects.Effect, ...] = ()
+    if operation.plan.kind is migration.Kind.REMOVE:
+        gone = (keeping.keep(of, removed=now),)
+    return decision.closed(of, migration.Outcome.DONE, message.told, now=now, first=gone)
+
+
+def not_arranged(of: migration.Migration, message: journey_messages.ObjectsNotArranged, now: datetime) -> decision.Decision:
+    operation = reported.expected(of, message)
+    if isinstance(operation, refusals.Refusal):
+        return decision.refused(of, operation)
+    stage = migration.OBJECTS.get(operation.plan.kind, operation.plan.kind)
+    because = f"not every object could be changed: {message.why}; `/migrate status {of.service}` shows how the entry stands now"
+    page: tuple[effects.Effect, ...] = ()
+    if operation.plan.kind is migration.Kind.BYPASS:
+        told = f"{of.service}: its entry could not be led around the proxies ({message.why}). `/migrate rollback {of.service}` "
+        page = (effects.PageSomebody(of.service, f"{told}takes its traffic back meanwhile.", once=f"{operation.id}/{stage}"),)
+    return decision.closed(of, migration.Outcome.FAILED, because, now=now, first=page)

@@ -11,16 +11,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cryptography import x509
-
 from k8s.agent import probe_answer, probe_line, probe_trust, resolving
-from k8s.preflight import seen
+from k8s.preflight import certificates, seen
 
 LIMIT = 4.0  # seconds for one service, all its addresses included
 AT_ONCE = 8  # connections open at a time, for all who ask
 MOST_ADDRESSES = 4  # of one host
 WRONG_HOST = "nobody.ferry.invalid"
-_MOST_NAMES = 20  # of a certificate, that are told
 
 
 class _NoTrustError(Exception):
@@ -31,8 +28,8 @@ class _NoTrustError(Exception):
 class _Way:
     """How far one address came."""
 
-    outcome: str = seen.CONNECT
-    waits_for: str = "it could not be its turn"
+    outcome: str = seen.UNASKED
+    waits_for: str = "its turn did not come"
     version: str = ""
     certificate: seen.Certificate | None = None
     refused: bool = False  # the certificate
@@ -82,12 +79,13 @@ class Preflight:
         begun, why, code, wrong = loop.time(), "", 0, 0
         try:
             async with asyncio.timeout_at(deadline), self._turns:
-                begun, way.waits_for = loop.time(), "its TCP connection is not accepted"
+                begun = loop.time()
+                way.outcome, way.waits_for = seen.CONNECT, "its TCP connection is not accepted"
                 code = await self._ask(target, address, target.host, way)
                 wrong = await self._ask_wrongly(target, address)
         except TimeoutError:
             if not code:
-                way.outcome, why = seen.TIMEOUT, f"{way.waits_for} within {LIMIT:.0f} s"
+                why = f"{way.waits_for} within {LIMIT:.0f} s"
         except ssl.SSLCertVerificationError as error:
             way.refused, why = True, f"its certificate is refused ({error.verify_message})"
         except _NoTrustError as error:
@@ -108,7 +106,7 @@ class Preflight:
             way.outcome, way.waits_for = seen.TLS, "it accepts the connection, but no TLS handshake is done"
             line = probe_line.Line(connected, context, target.tls.server_name or target.host)
             await line.handshake()
-            way.version, way.certificate = line.version, _shown(line.certificate)
+            way.version, way.certificate = line.version, certificates.shown(line.certificate)
             way.outcome, way.waits_for = seen.HTTP, "TLS is there, but no answer comes"
             code = await probe_answer.status(line, host=host, path=target.path)
             way.outcome = seen.OK if code else seen.HTTP
@@ -133,19 +131,4 @@ class Preflight:
             async with asyncio.timeout_at(deadline), self._turns, probe_line.connected(address) as connected:
                 line = probe_line.Line(connected, self._trust.unchecked, target.tls.server_name or target.host)
                 await line.handshake()
-                way.version, way.certificate = line.version, _shown(line.certificate)
-
-
-def _shown(certificate: x509.Certificate | None) -> seen.Certificate | None:
-    if certificate is None:
-        return None
-    try:
-        alternative = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        names = tuple(str(one) for one in alternative.get_values_for_type(x509.DNSName))
-    except (x509.ExtensionNotFound, ValueError):
-        names = ()
-    try:
-        issuer, expires = certificate.issuer.rfc4514_string(), certificate.not_valid_after_utc.timestamp()
-    except ValueError:
-        return None
-    return seen.Certificate(issuer[:200], expires, names[:_MOST_NAMES])
+                way.version, way.certificate = line.version, certificates.shown(line.certificate)

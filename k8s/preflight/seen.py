@@ -7,7 +7,7 @@ from typing import Any
 from k8s import errors, model
 
 MOST_TARGETS = 20  # of one request
-OK, CONNECT, TLS, TIMEOUT, HTTP = OUTCOMES = ("ok", "connect", "tls", "timeout", "http")
+OK, UNASKED, CONNECT, TLS, HTTP = OUTCOMES = ("ok", "unasked", "connect", "tls", "http")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,8 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class At:
-    """One address, `IP:port`. `outcome`: how far it came, one of OUTCOMES; `why`: half a sentence about one that is not ok.
+    """One address, `IP:port`. `outcome`: what failed, one of OUTCOMES; `why`: half a sentence about one that is not ok.
+    UNASKED: the agent had no time left for it, so that nothing is known.
 
     `version`: of TLS. `status`: of the answer to the health check; `wrong_host`: to the same with a Host that nobody has.
     0 and empty: it did not come so far.

@@ -94,7 +94,7 @@ async def test_a_server_that_says_nothing_does_not_hold_up_the_others(proxy: One
     await other.start()
     try:
         hangs, strange = await look(proxy, target(proxy), target(proxy, port=other.port))
-        assert (hangs.at[0].outcome, "no TLS handshake" in hangs.at[0].why) == ("timeout", True)
+        assert (hangs.at[0].outcome, "no TLS handshake" in hangs.at[0].why) == ("tls", True)
         assert (strange.at[0].outcome, strange.at[0].status) == ("tls", 0)  # another authority than the one that is trusted
         (unchecked,) = await look(proxy, target(proxy, port=other.port, tls=model.Tls(verify=False)))
         assert (unchecked.at[0].outcome, unchecked.at[0].status) == ("ok", 200)

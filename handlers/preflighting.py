@@ -6,7 +6,7 @@ It reads, and asks; nothing is changed, and what could not be looked at is unkno
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 
@@ -79,72 +79,46 @@ class Preflighting:
             return Report(
                 name, (no(NAMED, f"{why.rstrip('.')}.", "Correct it there, or add the service with `/migrate discover`."),)
             )
-        target = seen.Target(
-            name, service.exposure.new_host, service.exposure.new_port, service.exposure.tls, service.health.path
+        exposure = service.exposure
+        target = seen.Target(name, exposure.new_host, exposure.new_port, exposure.tls, service.health.path)
+        looking = _Looking(
+            service,
+            target,
+            self._sides,
+            self._around,
+            now=self._clock.now().timestamp(),
+            listed=asyncio.ensure_future(self._sides.listing.objects()),
+            answers=asyncio.ensure_future(self._proxies.preflight([target])),
+            mapping=asyncio.ensure_future(asyncio.to_thread(_mapping, service, self._cluster.view().document.text)),
         )
-        listed = asyncio.ensure_future(self._sides.listing.objects())
-        answers = asyncio.ensure_future(self._proxies.preflight([target]))
         try:
-            parts = await asyncio.gather(*self._parts(service, target, listed, answers))
-            firewall = agents.firewall(target, await _answered(answers), await self._origins())
+            parts = await asyncio.gather(*self._parts(looking))
+            firewall = agents.firewall(target, looking.answered(), await self._origins())
         finally:
-            for one in (listed, answers):
-                one.cancel()
-            await asyncio.gather(listed, answers, return_exceptions=True)
+            await looking.stop()
         return Report(name, tuple(check for part in parts for check in part), firewall)
 
-    def _parts(
-        self,
-        service: model.Service,
-        target: seen.Target,
-        listed: asyncio.Future[listing.Listed],
-        answers: asyncio.Future[Mapping[str, tuple[seen.Seen, ...] | str]],
-    ) -> list[Awaitable[Checks]]:
+    def _parts(self, looking: "_Looking") -> list[Awaitable[Checks]]:
         """In the order in which they are shown."""
-        sides, around = self._sides, self._around
-
-        async def ahead() -> Checks:
-            return agents.checks(target, await asyncio.shield(answers), now=self._clock.now().timestamp())
-
-        async def entry() -> Check:
-            return old_side.entry(service, await asyncio.shield(listed), ingress_class=around.ingress_class)
-
-        async def backend() -> Check:
-            return old_side.backend(service, (await asyncio.shield(listed)).behind)
-
-        async def balancer() -> Check:
-            return await old_side.load_balancer(service, await asyncio.shield(listed), sides.door, around.load_balancers)
-
-        async def tls() -> Check:
-            return await old_side.ends_tls(service, await asyncio.shield(listed), sides.door, now=self._clock.now().timestamp())
-
-        mapping = asyncio.ensure_future(asyncio.to_thread(self._mapping, service))
-
-        async def new_service() -> Check:
-            return await sides.new.service(await asyncio.shield(mapping))
-
-        async def new_ingress() -> Check:
-            return await sides.new.ingress(await asyncio.shield(mapping), service.exposure.new_host)
-
-        async def roles() -> Check:
-            return await sides.new.roles(await asyncio.shield(mapping))
-
-        async def monitoring() -> Check:
-            return seen_by_monitoring(self._measures.look() if self._measures is not None else None, service.name)
-
         return [
-            self._part(agents.NAMES, ahead),
-            self._one(old_side.ENTRY, entry),
-            self._one(old_side.LOAD_BALANCER, balancer),
-            self._one(old_side.ENDS_TLS, tls),
-            self._one(old_side.BACKEND, backend),
-            self._one(new_side.SERVICE, new_service),
-            self._one(new_side.INGRESS, new_ingress),
-            self._one(new_side.ROLES, roles),
-            self._part(rights.NAMES, lambda: sides.rights.checks(service)),
+            self._part(agents.NAMES, looking.ahead),
+            self._one(old_side.ENTRY, looking.entry),
+            self._one(old_side.LOAD_BALANCER, looking.load_balancer),
+            self._one(old_side.ENDS_TLS, looking.ends_tls),
+            self._one(old_side.BACKEND, looking.backend),
+            self._one(new_side.SERVICE, looking.new_service),
+            self._one(new_side.INGRESS, looking.new_ingress),
+            self._one(new_side.ROLES, looking.roles),
+            self._part(rights.NAMES, looking.rights),
             self._one(PROXIES, self._ready),
-            self._one(MONITORING, monitoring),
+            self._one(MONITORING, self._watched(looking.service.name)),
         ]
+
+    def _watched(self, service: str) -> Callable[[], Awaitable[Check]]:
+        async def look() -> Check:
+            return seen_by_monitoring(self._measures.look() if self._measures is not None else None, service)
+
+        return look
 
     async def _one(self, name: str, look: Callable[[], Awaitable[Check]]) -> Checks:
         async def alone() -> Checks:
@@ -185,28 +159,74 @@ class Preflighting:
         except (errors.ClusterError, TimeoutError):
             return ()
 
-    def _mapping(self, service: model.Service) -> model.ServiceMapping | None:
-        """The one that agrees with the service in both: its old Service and its new host."""
-        try:
-            mappings = wish_document.read_entries(self._cluster.view().document.text).wish.mappings
-        except wish_document.WishError:
-            return None
-        host = service.old_backend.host
-        return next((one for one in mappings if _is_about(one, host, service.exposure.new_host)), None)
+
+@dataclass(frozen=True, slots=True)
+class _Looking:
+    """One run. What several parts need is asked once; a part whose time is over leaves it to the others. `now`: Unix seconds."""
+
+    service: model.Service
+    target: seen.Target
+    sides: Sides
+    around: Surroundings
+    now: float
+    listed: asyncio.Future[listing.Listed]
+    answers: asyncio.Future[agents.Answers]
+    mapping: asyncio.Future[model.ServiceMapping | None]
+
+    async def ahead(self) -> Checks:
+        return agents.checks(self.target, await asyncio.shield(self.answers), now=self.now)
+
+    async def entry(self) -> Check:
+        return old_side.entry(self.service, await asyncio.shield(self.listed), ingress_class=self.around.ingress_class)
+
+    async def backend(self) -> Check:
+        return old_side.backend(self.service, (await asyncio.shield(self.listed)).behind)
+
+    async def load_balancer(self) -> Check:
+        listed = await asyncio.shield(self.listed)
+        return await old_side.load_balancer(self.service, listed, self.sides.door, self.around.load_balancers)
+
+    async def ends_tls(self) -> Check:
+        return await old_side.ends_tls(self.service, await asyncio.shield(self.listed), self.sides.door, now=self.now)
+
+    async def new_service(self) -> Check:
+        return await self.sides.new.service(await asyncio.shield(self.mapping))
+
+    async def new_ingress(self) -> Check:
+        return await self.sides.new.ingress(await asyncio.shield(self.mapping), self.service.exposure.new_host)
+
+    async def roles(self) -> Check:
+        return await self.sides.new.roles(await asyncio.shield(self.mapping))
+
+    async def rights(self) -> Checks:
+        return await self.sides.rights.checks(self.service)
+
+    def answered(self) -> agents.Answers:
+        """What is there already: the parts have waited for it as long as they may."""
+        if not self.answers.done() or self.answers.cancelled() or self.answers.exception() is not None:
+            return {}
+        return self.answers.result()
+
+    async def stop(self) -> None:
+        waiting: tuple[asyncio.Future[Any], ...] = (self.listed, self.answers, self.mapping)
+        for one in waiting:
+            one.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+
+
+def _mapping(service: model.Service, document: str) -> model.ServiceMapping | None:
+    """The one that agrees with the service in both: its old Service and its new host."""
+    try:
+        mappings = wish_document.read_entries(document).wish.mappings
+    except wish_document.WishError:
+        return None
+    host = service.old_backend.host
+    return next((one for one in mappings if _is_about(one, host, service.exposure.new_host)), None)
 
 
 def _is_about(mapping: model.ServiceMapping, old_host: str, new_host: str) -> bool:
     old = f"{mapping.old_service}.{mapping.old_namespace}"
     return mapping.new_cluster_endpoint == new_host and (old_host == old or old_host.startswith(f"{old}.svc"))
-
-
-async def _answered(
-    answers: asyncio.Future[Mapping[str, tuple[seen.Seen, ...] | str]],
-) -> Mapping[str, tuple[seen.Seen, ...] | str]:
-    """What is there already; the parts have waited for it as long as they may."""
-    if not answers.done() or answers.cancelled() or answers.exception() is not None:
-        return {}
-    return answers.result()
 
 
 def seen_by_monitoring(look: gates.Look | None, service: str) -> Check:

@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handlers import messages
@@ -265,6 +265,7 @@ ANY = st.fixed_dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(changes=ANY, start=st.integers(1, 100), to=st.integers(0, 99), who=st.sampled_from([ANN, LAY, UNLISTED]))
 def test_nothing_of_the_policy_ever_keeps_traffic_at_new(
     changes: dict[str, Any], start: int, to: int, who: messages.Person
@@ -283,6 +284,7 @@ def test_nothing_of_the_policy_ever_keeps_traffic_at_new(
         assert policy.against_raise(of, of_kind(kind), NOON) is None
 
 
+@settings(deadline=None)
 @given(changes=ANY)
 def test_what_is_refused_is_always_said_in_whole_sentences(changes: dict[str, Any]) -> None:
     for plan in (shift(50, builders.at(25)), ladder(50), of_kind(Kind.FINISH), of_kind(Kind.PREPARE)):

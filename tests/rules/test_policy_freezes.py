@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handlers.rules import freezes
@@ -35,6 +35,7 @@ def shown(window: freezes.Weekly, moment: datetime) -> bool:
     return (today and minute >= window.opens) or (yesterday and minute < window.closes)
 
 
+@settings(deadline=None)
 @given(moment=AROUND_CHANGES, days=DAYS, opens=MINUTES, closes=st.integers(1, freezes.MIDNIGHT))
 def test_without_changes_of_the_clock_it_is_what_the_wall_shows(
     moment: datetime, days: frozenset[int], opens: int, closes: int
@@ -43,6 +44,7 @@ def test_without_changes_of_the_clock_it_is_what_the_wall_shows(
     assert (freezes.frozen((window,), moment) is not None) is shown(window, moment)
 
 
+@settings(deadline=None)
 @given(
     moment=AROUND_CHANGES,
     days=DAYS,
@@ -62,6 +64,7 @@ def test_whatever_the_wall_shows_is_frozen_and_more_only_in_the_hours_around_a_c
         assert len(offsets) > 1, "nothing was changed here, and the wall shows another time"
 
 
+@settings(deadline=None)
 @given(
     moment=AROUND_CHANGES, days=DAYS, opens=MINUTES, closes=st.integers(1, freezes.MIDNIGHT),
     zone=st.sampled_from([BERLIN, SHANGHAI, HAVANA]),
@@ -78,6 +81,7 @@ def test_the_end_that_is_named_is_the_first_free_moment(
     assert freezes.frozen(windows, found.until - timedelta(microseconds=1)) is not None
 
 
+@settings(deadline=None)
 @given(
     begins=st.datetimes(datetime(2026, 1, 1), datetime(2026, 12, 31)).map(lambda one: one.replace(microsecond=0)),  # noqa: DTZ001
     length=st.timedeltas(timedelta(hours=3), timedelta(days=40)).map(lambda one: timedelta(seconds=int(one.total_seconds()))),

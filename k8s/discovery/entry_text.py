@@ -28,6 +28,7 @@ def _entry(service: model.Service) -> list[str]:
         f'  - name: "{service.name}"',
         f'    old_host: "{exposure.old_host}"',
         f'    new_host: "{exposure.new_host}"',
+        *([f"    new_port: {exposure.new_port}"] if exposure.new_port != _DEFAULTS.exposure.new_port else []),
         f'    old_backend: "{service.old_backend}"',
         f"    migration_percentage: {exposure.weight}  # 0-100, share of the new cluster",
         f'    strategy: "{exposure.strategy}"  # weight, header, ip, user',

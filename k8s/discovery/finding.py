@@ -99,8 +99,9 @@ def _proposal(one: _Host, *, rules: Sequence[HostRule], taken: Known, names: set
     if one.host in taken.hosts:
         why = f"it is in migration.yaml already, as {taken.hosts[one.host]}"
         return Skipped(one.host, source, why, f"See `/migrate status {taken.hosts[one.host]}`.")
-    renamed = next((new for rule in rules if (new := rule.renamed(one.host, main.namespace)) is not None), None)
-    if renamed is None:
+    named = ((rule, rule.renamed(one.host, main.namespace)) for rule in rules)
+    rule, renamed = next(((rule, new) for rule, new in named if new is not None), (None, None))
+    if rule is None or renamed is None:
         why = "no rule says what its host is called in the new cluster"
         return Skipped(one.host, source, why, "Add a rule for it under discovery.rules in the settings, or its entry by hand.")
     troubles = sorted({each.trouble for each in one.behind if each.trouble})
@@ -108,7 +109,7 @@ def _proposal(one: _Host, *, rules: Sequence[HostRule], taken: Known, names: set
         return Skipped(one.host, source, "; ".join(troubles), "Correct the Ingress or the Service, then look again.")
     name = _name(one.host, names)
     try:
-        service = _service(name, one, new_host=renamed[0], ingress_class=ingress_class)
+        service = _service(name, one, new_host=renamed[0], new_port=rule.new_port, ingress_class=ingress_class)
     except model.ModelError as error:
         return Skipped(one.host, source, f"it cannot be an entry: {error}", "Correct the rule or the Ingress, or add it by hand.")
     mapping, about_mapping = _mapping(main, renamed)
@@ -116,14 +117,14 @@ def _proposal(one: _Host, *, rules: Sequence[HostRule], taken: Known, names: set
     return Proposal(service, mapping, entry_text.document(service, mapping), tuple(told), one.sources)
 
 
-def _service(name: str, one: _Host, *, new_host: str, ingress_class: str) -> model.Service:
+def _service(name: str, one: _Host, *, new_host: str, new_port: int, ingress_class: str) -> model.Service:
     key = next(
         (key for route, each in zip(one.routes, one.behind, strict=True) if (key := sessions.sticky(route, each)[0])), None
     )
     reads = float(max(notes.whole(route.annotations.get("proxy-read-timeout", "")) for route in one.routes))
     service = model.Service(
         name,
-        model.Exposure(0, one.host, new_host, sticky=key or model.Sticky()),
+        model.Exposure(0, one.host, new_host, new_port, sticky=key or model.Sticky()),
         _backend(one.routes[0], one.behind[0]),
         paths=_paths(one),
         entry="canary" if _known_class(one, ingress_class) else "replace",

@@ -79,6 +79,13 @@ def _names_and_ways(said: Mapping[str, str]) -> Iterator[Note]:
             f"the old ingress sends Host {vhost} to the backend (upstream-vhost), so the proxy would not know the service",
             "Take upstream-vhost away if the app works without it; otherwise leave the host out.",
         )
+    if alias := said.get("server-alias"):
+        yield note(
+            Level.STOP,
+            "alias",
+            f"{alias} is served as the same host (server-alias), and the proxy would refuse it: it knows only the host itself",
+            "Give each alias a rule of its own in an Ingress, so that it is a service, too, and take server-alias away.",
+        )
     for name in _REDIRECTS:
         if name in said:
             yield note(

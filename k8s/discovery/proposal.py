@@ -80,13 +80,15 @@ class HostRule:
 
     `new_namespace`: a template too; empty: no mapping is proposed. `{namespace}` in it is the old namespace, and where
     `old_namespace` (a regex for the whole old namespace) is given, its groups are meant by \\1 there, and the rule is for such
-    namespaces only. Raises ValueError, with the fix, for what is no regex or refers to a group that is not there.
+    namespaces only. `new_port`: of HTTPS in the new cluster. Raises ValueError, with the fix, for what is no regex or refers to
+    a group that is not there.
     """
 
     match: str
     new_host: str
     new_namespace: str = ""
     old_namespace: str = ""
+    new_port: int = 443
 
     def __post_init__(self) -> None:
         host = _compiled(self.match, "match")

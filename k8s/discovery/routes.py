@@ -10,6 +10,7 @@ Json = Mapping[str, Any]
 ANNOTATION = "nginx.ingress.kubernetes.io/"
 FIELD_MANAGER = "ferry"
 _OLD_CLASS = "kubernetes.io/ingress.class"
+_SOLVER = "acme.cert-manager.io/http01-solver"  # of cert-manager: there for a minute, to prove that the host is ours
 _LABELS = {"app.kubernetes.io/part-of": "ferry", "app.kubernetes.io/managed-by": "ferry"}
 
 
@@ -52,7 +53,7 @@ def table(ingresses: Iterable[Json], *, own_namespace: str) -> Table:
     canaries: dict[str, list[str]] = {}
     skipped: list[Skipped] = []
     for item in sorted(ingresses, key=_name):
-        if _of_ferry(item, own_namespace):
+        if _of_ferry(item, own_namespace) or _SOLVER in (_metadata(item).get("labels") or {}):
             continue
         if annotations(item).get("canary") == "true":
             for host in _hosts(item):

@@ -1,9 +1,11 @@
 """What the Ingresses of an old cluster become: proposals, notes with what to do, and what is passed over and why."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from deploy.playground import objects
 from k8s import model, wish_document
 from k8s.discovery import Found, HostRule, Known, Level, backends, digest, found, known, notes_of, routes
 
@@ -79,6 +81,20 @@ def test_the_customers_own_host_becomes_the_customers_own_entry() -> None:
     assert (read.services[one.name], read.mappings) == (one.service, (one.mapping,))
 
 
+def test_the_playgrounds_old_cluster_becomes_the_document_that_was_written_by_hand() -> None:
+    items = [item for app in objects.APPS for item in objects.application(app, "10.0.0.1")]
+    kinds = {kind: [one for one in items if one["kind"] == kind] for kind in ("Ingress", "Service", "EndpointSlice")}
+    seen = found(
+        routes.table(kinds["Ingress"], own_namespace="migration-system"),
+        backends.backends(kinds["Service"], kinds["EndpointSlice"]),
+        rules=(replace(RULE, new_port=8443),),
+        taken=Known(),
+    )
+    by_hand = wish_document.read(objects.document(objects.APPS, new_port=8443))
+    assert {one.name: one.service for one in seen.proposals} == by_hand.services
+    assert {one.name: wish_document.read(one.text).services[one.name] for one in seen.proposals} == by_hand.services
+
+
 def test_everything_a_proposal_may_say_reads_back_as_the_same_service() -> None:
     paths = [path(), path("/static/", "web", "http"), path("/api/public", kind="Exact"), path("/api", "web", "http")]
     one = look(
@@ -104,6 +120,7 @@ def test_everything_a_proposal_may_say_reads_back_as_the_same_service() -> None:
         ({"backend-protocol": "FCGI"}, "backend protocol", Level.STOP),
         ({"ssl-passthrough": "true"}, "TLS passthrough", Level.STOP),
         ({"upstream-vhost": "inner.example"}, "host rewritten", Level.STOP),
+        ({"server-alias": "www.example.com"}, "alias", Level.STOP),
         ({"permanent-redirect": "https://else.example"}, "redirect", Level.STOP),
         ({"rewrite-target": "/$2"}, "rewritten paths", Level.WARNING),
         ({"app-root": "/ui"}, "app root", Level.INFO),
@@ -204,6 +221,13 @@ def test_ferrys_own_objects_are_neither_routes_nor_somebodys_canary(own: Json) -
     assert one.notes == ()
     entry["metadata"]["annotations"] = {}
     assert look(entry).proposals == ()
+
+
+def test_what_proves_a_host_to_an_authority_for_a_minute_is_no_route() -> None:
+    solver = ingress(path("/.well-known/acme-challenge/x", "solver", 8089, kind="Exact"), name="cm-acme")
+    solver["metadata"]["labels"] = {"acme.cert-manager.io/http01-solver": "true"}
+    (one,) = look(ingress(), solver).proposals
+    assert (one.service.paths, one.notes) == ((), ())
 
 
 def test_an_apps_ingress_that_ferry_touched_is_still_the_apps() -> None:

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from bot import settings
+from k8s.discovery import proposal
 from k8s.entries import entry_names
 from tests.edges import settings_files
 from tests.edges.settings_files import loaded, refused, said, with_file
@@ -67,10 +68,10 @@ def test_the_rule_of_the_example_is_the_customers(environment: dict[str, str]) -
     assert found
     text = said() + re.sub(r"(?m)^# ", "", found[0]) + "\n"
     [rule] = settings.load(with_file(environment, text)).discovery.rules
-    matched = re.fullmatch(rule.match, "api-name01.teamname.dev.aliyun.intracloud.cn.aibang")
-    assert matched
-    assert matched.expand(rule.new_host) == "api-name01.kong.dev.aliyun.intracloud.cn.aibang"
-    assert re.fullmatch(rule.match, "api-name01.teamname.dev-aliyun.intracloud.cn.aibang") is None
+    named = proposal.HostRule(**rule.model_dump())
+    renamed = named.renamed("api-name01.teamname.dev.aliyun.intracloud.cn.aibang", "aibang-1111111111-bbdm")
+    assert renamed == ("api-name01.kong.dev.aliyun.intracloud.cn.aibang", "aibang-1111111111-bbdm")
+    assert named.renamed("api-name01.teamname.dev-aliyun.intracloud.cn.aibang", "aibang-1111111111-bbdm") is None
     assert yaml.safe_load(re.sub(r"(?m)^# ", "", found[0]))["discovery"]["rules"][0]["new_host"] == rule.new_host
 
 

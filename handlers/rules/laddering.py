@@ -114,6 +114,8 @@ def propose_run(of: migration.Migration, message: journey_messages.ProposeRun, n
     if refusal:
         return decision.refused(of, refusal)
     if message.mode is Mode.ASK:
+        if of.service in of.trust.protected:
+            return decision.refused(of, refusals.refuse(Reason.PROTECTED, service=of.service))
         run = _run(message.id, Mode.ASK, message.actor, message, now)
         because = f"{message.actor.shown} lets {of.service} climb its ladder; every step is approved and confirmed by itself"
         return _kept(of, because, message.actor, run=run, standing=None)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -12,7 +13,8 @@ from k8s.entries.entry_names import EntrySettings, Json, Place
 from k8s.entries.steps import Found
 
 _PAUSE = 0.5  # seconds before a kind is listed again; after a failure ten times as long
-_LASTS = 300  # seconds; a whole list at least so often
+_LASTS = 20  # seconds of one watch: one that says nothing for longer, not even its end, is dead
+_REREAD = 300.0  # seconds; a whole list at least so often
 
 
 class _Kind:
@@ -40,26 +42,36 @@ class _Kind:
             await asyncio.sleep(pause)
 
     async def _once(self) -> None:
+        """From a list on until the next one is due. Raises ClusterError."""
         listed = await self._api.list(self._resource, "")
         self.items = {names.place(item): self._slim(item) for item in listed["items"]}
         self.version += 1
         self.trouble = ""
         version = str((listed.get("metadata") or {}).get("resourceVersion") or "")
-        events = self._api.watch(self._resource, "", version=version, lasts=_LASTS)
+        due = time.monotonic() + _REREAD
+        while time.monotonic() < due:
+            version = await self._watched(version)
+            await asyncio.sleep(_PAUSE)
+
+    async def _watched(self, version: str) -> str:
+        """Everything until this watch ends; answers the version to go on from."""
+        events = self._api.watch(self._resource, "", version=version, lasts=_LASTS, silence=_LASTS * 1.25)
         async with contextlib.aclosing(events):
             async for event in events:
+                item = event["object"]
+                version = str((item.get("metadata") or {}).get("resourceVersion") or version)
                 if event["type"] == "BOOKMARK":
                     continue
-                where = names.place(event["object"])
                 if event["type"] == "DELETED":
-                    self.items.pop(where, None)
+                    self.items.pop(names.place(item), None)
                 else:
-                    self.items[where] = self._slim(event["object"])
+                    self.items[names.place(item)] = self._slim(item)
                 self.version += 1
+        return version
 
 
 class Sight:
-    """From `start` on. What it tells is as old as the API server's events: well under a second."""
+    """From `start` on. What it tells is as old as the API server's events: well under a second, unless a connection died."""
 
     def __init__(self, api: client.ClusterClient) -> None:
         self._ingresses = _Kind(api, names.INGRESSES, lambda item: item)

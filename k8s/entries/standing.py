@@ -108,7 +108,8 @@ def _drift(service: model.Service, found: Found, routes: list[Route], mode: Mode
     for route in routes:
         leads_away = route.target.name in app_routes.ours(service.name)
         if route.target.name not in target if target else leads_away:
-            yield f"Ingress {route.where} leads {route.host}{route.key[1]} to {route.target.name}{_by(route.ingress)}"
+            by = _by(route.ingress, ("spec", "rules"))
+            yield f"Ingress {route.where} leads {route.host}{route.key[1]} to {route.target.name}{by}"
     if mode is Mode.DIRECT:
         yield from _direct(service, found, routes)
 
@@ -124,7 +125,8 @@ def _direct(service: model.Service, found: Found, routes: list[Route]) -> Iterat
             name for name, value in wanted.annotations.items() if value and app_routes.annotation(route.ingress, name) != value
         ]
         if wrong:
-            yield f"Ingress {route.where}: {', '.join(wrong)} changed{_by(route.ingress)}"
+            by = _by(route.ingress, *(("metadata", "annotations", name) for name in wrong))
+            yield f"Ingress {route.where}: {', '.join(wrong)} changed{by}"
 
 
 def _differs(wanted: Json, live: Mapping[str, Any] | None) -> Iterator[str]:
@@ -132,33 +134,48 @@ def _differs(wanted: Json, live: Mapping[str, Any] | None) -> Iterator[str]:
     if live is None:
         yield f"{where} is gone"
         return
-    fields = list(_fields(wanted, live, ""))
+    fields = list(_fields(wanted, live, ()))
     if fields:
-        yield f"{where}: {', '.join(fields)} changed{_by(live)}"
+        told = ", ".join(".".join(field).replace(".[", "[") for field in fields)
+        yield f"{where}: {told} changed{_by(live, *fields)}"
 
 
-def _fields(wanted: object, live: object, path: str) -> Iterator[str]:
+def _fields(wanted: object, live: object, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     """The fields of `wanted` that are not so; what the server fills in beside them is no difference."""
     if isinstance(wanted, Mapping) and isinstance(live, Mapping):
         for name, value in wanted.items():
             if name not in ("apiVersion", "kind"):
-                yield from _fields(value, live.get(name), f"{path}.{name}" if path else str(name))
+                yield from _fields(value, live.get(name), (*path, str(name)))
     elif isinstance(wanted, list) and isinstance(live, list) and len(wanted) == len(live):
         for number, (one, other) in enumerate(zip(wanted, live, strict=True)):
-            yield from _fields(one, other, f"{path}[{number}]")
+            yield from _fields(one, other, (*path, f"[{number}]"))
     elif wanted != live:
         yield path
 
 
-def _by(live: Mapping[str, Any] | None) -> str:
-    """Who wrote last, Ferry and what only reports the status left out."""
+def _by(live: Mapping[str, Any] | None, *fields: tuple[str, ...]) -> str:
+    """Who wrote it: the last owner of such a field; where nobody owns it any more, whoever wrote last. Never Ferry."""
     entries = [
         entry
         for entry in ((live or {}).get("metadata") or {}).get("managedFields") or ()
         if entry.get("manager") != names.MANAGER and entry.get("subresource") != "status"
     ]
-    last = max(entries, key=lambda entry: str(entry.get("time") or ""), default=None)
+    owners = [entry for entry in entries if any(_owns(entry.get("fieldsV1") or {}, field) for field in fields)]
+    last = max(owners or entries, key=lambda entry: str(entry.get("time") or ""), default=None)
     return f" (by {last.get('manager') or 'somebody'}, {last.get('time') or 'nobody knows when'})" if last else ""
+
+
+def _owns(tree: Mapping[str, Any], field: tuple[str, ...]) -> bool:
+    """Whether it owns this field, or all of what it is in; an item of a list counts as the list."""
+    for name in field:
+        if name.startswith("["):
+            return True
+        if f"f:{name}" not in tree:
+            return False
+        tree = tree[f"f:{name}"] or {}
+        if not tree:
+            return True
+    return True
 
 
 def _old_ready(service: model.Service, found: Found) -> int | None:

@@ -132,13 +132,13 @@ async def old_cluster() -> AsyncIterator[World]:
     await server.start()
     access = credentials.Explicit(server.url, token=server.admin_token)
     try:
-        async with client.ClusterClient(access) as api:
+        async with client.ClusterClient(access, limit=30) as api:
             world = World(server, api, api, {"shop": SERVICE})
             for item in expected("application"):
                 await world.create(item, manager="helm")
             await world.give_rights()
             async with client.ClusterClient(
-                credentials.Explicit(server.url, token=server.service_account_token(HOME, "ferry-bot"))
+                credentials.Explicit(server.url, token=server.service_account_token(HOME, "ferry-bot")), limit=30
             ) as world.bot:
                 yield world
     finally:

@@ -97,7 +97,7 @@ class Prometheus(values.Part):
     """
 
     url: Annotated[str, values.HTTP_URL] = ""
-    window: Annotated[float, values.time_between(60, 86400)] = 600.0
+    window: Annotated[float, values.time_between(5, 86400)] = 600.0
     every: Annotated[float, values.time_between(1, 300)] = 15.0
     queries: dict[QueryName, Query] = pydantic.Field(default_factory=dict)
 

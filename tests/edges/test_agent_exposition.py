@@ -44,7 +44,7 @@ def test_of_the_histogram_the_sum_the_count_and_a_few_bounds_are_told() -> None:
     told = samples(exposition.text_of(traffic_metrics.collect(tallies.tallies)).decode())
     name, new = "ferry_proxy_request_seconds", (("cluster", "new"), ("service", "api"))
     bounds = {dict(labels)["le"]: count for (one, labels), count in told.items() if one == f"{name}_bucket"}
-    assert bounds == {"0.1": 2, "1.0": 3, "10.0": 4, "+Inf": 5}
+    assert bounds == {"0.025": 0, "0.1": 2, "0.25": 2, "0.5": 3, "1.0": 3, "2.5": 4, "10.0": 4, "+Inf": 5}
     assert (told[f"{name}_count", new], round(told[f"{name}_sum", new], 3)) == (5, 22.65)
 
 

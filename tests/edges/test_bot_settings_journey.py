@@ -79,7 +79,7 @@ def test_the_rule_of_the_example_is_the_customers(environment: dict[str, str]) -
     ("section", "value", "field", "words"),
     [
         ("prometheus", {"url": "prometheus:9090"}, "prometheus.url", "is no plain address; write http://"),
-        ("prometheus", {"window": "5s"}, "prometheus.window", "from 60s to 86400s"),
+        ("prometheus", {"window": "2s"}, "prometheus.window", "from 5s to 86400s"),
         ("prometheus", {"every": 0}, "prometheus.every", "from 1s to 300s"),
         ("prometheus", {"window": "1m", "every": "2m"}, "prometheus", "write `every` shorter than `window`"),
         ("prometheus", {"queries": {"p99": ""}}, "prometheus.queries.p99", "write PromQL as a text"),

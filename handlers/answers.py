@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from handlers.rules import key_outlook, migration, refusals
-from k8s import hold_document, model, suppression, views
+from handlers.rules import gates, journeys, key_outlook, migration, refusals
+from k8s import entry_change, hold_document, model, suppression, views
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,40 @@ class ProxyLine:
     because: str
 
 
+class Stage(StrEnum):
+    """Where a service is on its whole way. BACKUP: at 100%, the old application stays in case; FINISHABLE: long enough."""
+
+    NEW = "new"
+    PREPARED = "prepared"
+    MOVING = "moving"
+    BACKUP = "backup"
+    FINISHABLE = "finishable"
+    FINISHED = "finished"
+    REMOVED = "removed"
+
+
+@dataclass(frozen=True, slots=True)
+class JourneyStatus:
+    """A service's whole way. `soak`: with what is counted since it was kept; `soak_needed`: seconds, of the weight in force (at
+    100%: with the backup time). `next_step`: percent; None: there is none. `waits_for`: why it is not due, a clause each.
+    `backup_left`: seconds at 100% until it may be finished; None: it is not there, or finished.
+    """
+
+    service: str
+    stage: Stage
+    weight: int
+    soak: journeys.Soak | None
+    soak_needed: float
+    next_step: int | None
+    waits_for: tuple[str, ...]
+    run: journeys.Run | None
+    standing: journeys.Standing | None
+    entry: entry_change.EntryView
+    judgement: gates.Judgement
+    backup_left: float | None
+    journey: journeys.Journey | None
+
+
 @dataclass(frozen=True, slots=True)
 class ServiceStatus:
     """One service, everything a person on call wants to know. `served`: proxies' sentence, k of n."""
@@ -90,6 +124,7 @@ class ServiceStatus:
     trouble: tuple[str, ...]
     synced: bool = True  # False: the cluster cannot be read completely, so this may be old
     suppressed: suppression.Suppressed | None = None  # proxies keep what was approved from new by themselves
+    journey: JourneyStatus | None = None
 
     @property
     def weight(self) -> int:

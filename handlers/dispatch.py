@@ -24,7 +24,7 @@ from handlers import (
     tasks,
     verify,
 )
-from handlers.rules import decide, decision, effects, migration, refusals, running
+from handlers.rules import approvals, decide, decision, effects, migration, refusals, running, stepping
 
 _log = structlog.get_logger("ferry.dispatch")
 _TRIES = 5
@@ -84,29 +84,38 @@ class Dispatcher:
                 said = messages.HoldsStand(id=f"resume/{service}", at=self._world.clock.now(), service=service, holds=others)
                 await self._follow(await self._decide(said))
                 return "held"
-            if of.phase is migration.Phase.APPLYING and (against := await self._forbidden(of.operation)):
+            against, marks = await self._forbidden(of.operation) if of.phase is migration.Phase.APPLYING else ("", ())
+            if against:
                 said_no = messages.RecordNotWritten(
                     id=f"resume/{service}", at=self._world.clock.now(), service=service, operation=of.operation.id, why=against
                 )
                 await self._follow(await self._decide(said_no))
                 return against
-            done = await self._performer.perform(running.resume(of))
+            try:
+                done = await self._performer.perform((*marks, *running.resume(of)))
+            except (perform.LostRaceError, errors.Away) as error:
+                return f"not resumed ({error}); it is tried again"
             self._watch(done.watches, of.operation)
             await self._follow(_Told(decision.Decision(of), done.answers))
             return f"resumed at {of.phase}"
 
-    async def _forbidden(self, operation: migration.Operation) -> str:
-        """A confirmed raise whose record was not written before the crash: everything is asked once more."""
+    async def _forbidden(self, operation: migration.Operation) -> tuple[str, tuple[effects.Effect, ...]]:
+        """A confirmed raise whose record was not written before the crash: everything is asked once more. Why not, or what is to
+        be kept before."""
         plan = operation.plan
         record = self._world.cluster.service(plan.service).record
         if plan.kind in migration.UNAPPROVED or (record is not None and record.operation == operation.id):
-            return ""
+            return "", ()
         nobody = messages.Person(operation.requester, operation.requester_shown)
         asked = messages.Confirm(
             id=f"resume/{operation.id}", at=self._world.clock.now(), service=plan.service, actor=nobody, operation=operation.id
         )
         of = (await self._loader.load(plan.service, asked)).of
-        return f"Ferry was restarted before it was written, and now: {'; '.join(of.blockers)}" if of.blockers else ""
+        refusal = approvals.forbids_raise(of, plan, self._memory.saw(self._world.clock.now()))
+        marks = stepping.used_again(of, operation)
+        if marks is None:
+            return "Ferry was restarted before it was written, and its standing approval counts no more", ()
+        return (f"Ferry was restarted before it was written, and now: {refusal.why}", ()) if refusal else ("", marks)
 
     async def _follow(self, told: "_Told") -> "_Told":
         """Decides on what was reported, until nothing more is; the last decision that was no refusal."""

@@ -10,14 +10,17 @@ from handlers import (
     apply,
     arranging,
     blockers,
+    bypassing,
     converge,
     dispatch,
-    errors,
     exposed,
     fleets,
     guard,
+    hearing,
     hold,
     journey_keeping,
+    journey_queries,
+    laddering,
     listening,
     loading,
     messages,
@@ -27,13 +30,12 @@ from handlers import (
     releasing,
     remembered,
     settle,
-    speaking,
     tasks,
     verify,
     writing,
 )
-from handlers.rules import decide, effects, key_outlook, migration, refusals
-from k8s import model
+from handlers.rules import decide, gates, key_outlook, migration, refusals
+from k8s import entry_change, model
 
 _HEARD = 2000  # messages whose answer is kept for another delivery
 
@@ -54,7 +56,7 @@ class Front:
         self._tasks = work = tasks.Tasks()
         self._fleets = asked = fleets.Fleets(world.agents)
         self._heard: OrderedDict[str, asyncio.Task[answers.Answer]] = OrderedDict()
-        self._journeys = ways = journey_keeping.Journeys(world)
+        ways = journey_keeping.Journeys(world)
         self._arranging = arranging.Arranging(world, limits)
         gather = blockers.Blockers(world, asked)
         self._loader = loading.Loader(world, memory, gather=gather, trust=trust, ways=ways, arranges=self._arranging)
@@ -99,12 +101,29 @@ class Front:
             exposures=exposures,
             ears=listening.Listening(world, memory=memory, asked=asked, feed=self._feed),
             lane=self._lane,
+            bypass=bypassing.Bypassing(world, limits, asked=asked, arranges=self._arranging, lane=self._lane, work=work),
             work=work,
         )
+        self._ladder = laddering.Laddering(
+            world,
+            limits,
+            trust=trust,
+            loader=self._loader,
+            memory=memory,
+            asked=asked,
+            ways=ways,
+            arranges=self._arranging,
+            work=work,
+            feed=self._feed,
+            busy=self._dispatcher.works_on,
+        )
+        self._hearing = hearing.Hearing(world, loader=self._loader, dispatcher=self._dispatcher, ways=ways)
+        self._ways = journey_queries.JourneyQueries(world, ways=ways, ladder=self._ladder, arranges=self._arranging)
 
     async def start(self) -> None:
         await asyncio.gather(self._guard.begin(), self._fleets.ask())  # the first alert must not meet a bot that knows nothing
         self._tasks.start(self._guard.run(), key="guard")
+        self._tasks.start(self._ladder.run(), key="ladder")
 
     async def stop(self) -> None:
         await self._tasks.stop()
@@ -135,7 +154,7 @@ class Front:
         """Everything but holds and alerts. The same message id again answers the same and does nothing more."""
         heard = self._heard.get(message.id)
         if heard is None:
-            heard = self._tasks.start(self._handled(message), name=f"{type(message).__name__} {message.id}")
+            heard = self._tasks.start(self._hearing.tell(message), name=f"{type(message).__name__} {message.id}")
             self._heard[message.id] = heard
             heard.add_done_callback(lambda task: self._forget_failed(message.id, task))
             while len(self._heard) > _HEARD:
@@ -182,7 +201,26 @@ class Front:
     async def status(self, service: str) -> answers.ServiceStatus | None:
         if service not in self.names() and self._world.cluster.view().synced:
             return None
-        return await queries.status(self._world, (await self._loader.load(service)).of)
+        of = (await self._loader.load(service)).of
+        return await queries.status(self._world, of, await self._ways.status(of))
+
+    async def journey(self, service: str) -> answers.JourneyStatus | None:
+        """How far the service is on its whole way, and what it waits for. None: there is no such service."""
+        if service not in self.names() and self._world.cluster.view().synced:
+            return None
+        return await self._ways.status((await self._loader.load(service)).of)
+
+    async def arrangement(self, service: str, stage: entry_change.Stage) -> entry_change.Arrangement:
+        """What the stage would change now, by a dry run; nothing is kept. Raises k8s.errors.ClusterError."""
+        return await self._arranging.preview(service, stage)
+
+    async def judgement(self, service: str) -> gates.Judgement:
+        """The gates as of the last look at the numbers, with the alerts of now."""
+        return await self._ways.judgement(service)
+
+    async def past_exposure(self, service: str, generation: int) -> model.Exposure | refusals.Refusal:
+        """What the record of that generation said, to be asked for again; may be a raise. Raises k8s.errors.ClusterError."""
+        return await self._ways.past_exposure(service, generation)
 
     async def overview(self) -> answers.Overview:
         operations, fleet = await asyncio.gather(self._loader.all_open(), self._fleets.ask())
@@ -194,86 +232,11 @@ class Front:
 
     async def operation(self, operation_id: str) -> migration.Operation | None:
         """Open or decided."""
-        known = self._memory.find(operation_id)
-        try:
-            stored = await self._world.pending.find(operation_id)
-        except errors.Away:
-            stored = None
-        found = [one for one in (known, stored) if one is not None]
-        if not found:
-            views = self._world.cluster.view().services.values()
-            found = [one for one in map(loading.signed, views) if one is not None and one.id == operation_id]
-        return max(found, key=lambda one: one.revision, default=None)
+        return await self._loader.known(operation_id)
 
     async def waiting(self, service: str) -> migration.Operation | None:
         """The service's open operation."""
         return await self._loader.operation(service)
-
-    async def _handled(self, message: messages.Message) -> answers.Answer:
-        if message.service not in self.names() and not self._lowers_unseen(message):
-            return await self._refused_unknown(message)
-        if not isinstance(message, messages.Command) or await self._first_time(message.id):
-            return await self._dispatcher.tell(message)
-        # Heard before, perhaps by a replica that failed over it: only what has left its mark is not done again.
-        if await self._has_worked(message):
-            return await self._heard_before(message)
-        answer = await self._dispatcher.tell(message)
-        if answer.refusal is not None and await self._has_worked(message):
-            return await self._heard_before(message)  # the other replica was at it in this very moment
-        return answer
-
-    def _lowers_unseen(self, message: messages.Message) -> bool:
-        """While nobody can look, what cannot be a raise needs no name that is known, and the store knows what waits."""
-        if self._world.cluster.view().synced:
-            return False
-        match message:
-            case messages.ProposeShift():
-                return message.target.weight == 0
-            case messages.ProposeRelease():
-                return False
-            case _:
-                return True
-
-    async def _has_worked(self, message: messages.Command) -> bool:
-        """Ids are derived and every step is kept in the operation: whoever looks sees what the message has done."""
-        match message:
-            case messages.ProposeShift() | messages.ProposeRelease():
-                return await self.operation(effects.operation_id(message.id)) is not None
-            case messages.Approve() | messages.Reject() | messages.Confirm():
-                known = await self.operation(message.operation)
-            case _:
-                return True
-        if known is None or known.outcome is not migration.Outcome.OPEN:
-            return known is not None
-        if isinstance(message, messages.Approve):
-            return any(approval.by == message.actor.id for approval in known.approvals)
-        return known.confirmed_at is not None
-
-    async def _heard_before(self, message: messages.Command) -> answers.Answer:
-        waiting = await self._loader.operation(message.service)
-        said = "This was heard before and is not done twice; its card says what came of it."
-        return answers.Answer(said, None, waiting)
-
-    async def _first_time(self, message_id: str) -> bool:
-        """Over all replicas; while the store is away, this one's memory (`_heard`) must do."""
-        try:
-            return await self._world.seen.first_time(message_id)
-        except errors.Away:
-            return True
-
-    async def _refused_unknown(self, message: messages.Message) -> answers.Answer:
-        refusal = queries.unknown(self._world.cluster.view(), message.service)
-        if isinstance(message, messages.Command):
-            event = effects.AuditEvent(
-                kind=effects.EventKind.REFUSED,
-                who=message.actor.id,
-                service=message.service,
-                operation="",
-                sentence=refusal.sentence,
-                source=message.actor.source,
-            )
-            await speaking.spoken(self._world.audit.record(event))
-        return answers.Answer(refusal.sentence, refusal)
 
     def _feed(self, message: messages.Message) -> None:
         self._dispatcher.feed(message)

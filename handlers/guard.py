@@ -12,6 +12,7 @@ from datetime import timedelta
 import structlog
 
 from handlers import (
+    bypassing,
     dispatch,
     document_trouble,
     exposed,
@@ -56,6 +57,7 @@ class Guard:
         exposures: exposed.FirstExposures,
         ears: listening.Listening,
         lane: hold.HoldLane,
+        bypass: bypassing.Bypassing,
         work: tasks.Tasks,
     ) -> None:
         self._world = world
@@ -68,6 +70,7 @@ class Guard:
         self._tasks = work
         self._document = document_trouble.DocumentTrouble(world, limits)
         self._restoring = restoring.Restoring(world, limits, lane=lane, work=work)
+        self._bypassing = bypass
         self._fed: dict[str, _Fed] = {}
         self._holds: dict[str, frozenset[str]] = {}
         self._announced: set[str] = set()
@@ -122,6 +125,7 @@ class Guard:
         if self._document.look(view) and not self._tasks.runs("document"):
             self._tasks.start(self._document.say(view), key="document")
         self._restoring.look(view)
+        self._bypassing.look(view)
         for name, one in view.services.items():
             message = self._due(one)
             if message is not None:

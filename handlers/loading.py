@@ -122,6 +122,8 @@ class Loader:
                 journey=self._journeys.newest(view),
                 entry=self._arranging.view(service),
                 judgement=judgement,
+                arrangement=objects.arrangement,
+                record_finished=view.record is not None and view.record.finished,
                 wished=view.wished,
                 certain=self._world.cluster.view().synced and not (view.record_trouble or view.stale),
             ),
@@ -149,7 +151,10 @@ class Loader:
         try:
             return _Objects(await self._arranging.preview(service, stage))
         except cluster_errors.ClusterError as error:
-            return _Objects(trouble=f"what `{stage}` would change cannot be planned: {error}")
+            why = f"what `{stage}` would change cannot be planned: {error}"
+            if isinstance(message, messages.Approve | messages.Confirm):
+                return _Objects(trouble=why)  # what was approved still waits, and counts when it can be planned again
+            return _Objects(entry_change.Arrangement(stage, service, troubles=(why,)))
 
     def _judgement(self, view: views.ServiceView, against: blockers.Against) -> gates.Judgement:
         journey = self._journeys.newest(view)
@@ -227,6 +232,19 @@ class Loader:
                 known = None
         decided = known is not None and known.outcome is not migration.Outcome.OPEN and known.plan.service == service
         return known if decided else self._memory.last(service)
+
+    async def known(self, operation_id: str) -> migration.Operation | None:
+        """Open or decided."""
+        known = self._memory.find(operation_id)
+        try:
+            stored = await self._world.pending.find(operation_id)
+        except errors.Away:
+            stored = None
+        found = [one for one in (known, stored) if one is not None]
+        if not found:
+            in_view = self._world.cluster.view().services.values()
+            found = [one for one in map(signed, in_view) if one is not None and one.id == operation_id]
+        return max(found, key=lambda one: one.revision, default=None)
 
     async def all_open(self) -> dict[str, migration.Operation]:
         """Every service's open operation. Memory answers for what the store cannot say."""

@@ -3,20 +3,22 @@
 What speaks never blocks and never fails anything. What takes long is handed back to be watched.
 """
 
+import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 import structlog
 
 from handlers import apply, errors, hold, journey_keeping, messages, operation_document, outside, remembered, settle, speaking
-from handlers.rules import effects, migration
+from handlers.rules import effects, journeys, migration
 from k8s import errors as cluster_errors
 from k8s import model
 
 _log = structlog.get_logger("ferry.perform")
 Watch = effects.WatchConvergence | effects.WatchHealth | effects.ArrangeObjects
 _ENDS = (effects.RevertRecord, effects.WriteHold, effects.DropOperation)
+_Kept = tuple[journeys.Journey, journeys.Journey]  # before, after
 _Speech = effects.ShowCard | effects.Say | effects.RecordEvent | effects.PageSomebody | effects.TellAlert
 
 
@@ -51,15 +53,24 @@ class Performer:
         self._journeys = ways
 
     async def perform(self, todo: Sequence[effects.Effect]) -> Performed:
-        """Raises LostRaceError, and errors.Away when a raise, or a step of the way, cannot be kept: nothing was changed then."""
-        done = Performed()
-        ends = False
-        for effect in todo:
-            ends = ends or isinstance(effect, _ENDS)
-            await self._one(effect, done, ends=ends)
+        """Raises LostRaceError, and errors.Away when a raise, or a step of the way, cannot be kept: nothing was changed then.
+
+        A step that is used up is kept before the operation that uses it is saved: a crash between the two must not do it twice.
+        """
+        done, kept = Performed(), None
+        for effect in _in_order(todo):
+            try:
+                if isinstance(effect, effects.KeepJourney):
+                    kept = await self._keep(effect, must=not _ends(todo, effect)) or kept
+                else:
+                    await self._one(effect, done)
+            except (LostRaceError, errors.Away):
+                if kept is not None and isinstance(effect, effects.SaveOperation):
+                    await self._give_back(*kept)
+                raise
         return done
 
-    async def _one(self, effect: effects.Effect, done: Performed, *, ends: bool) -> None:
+    async def _one(self, effect: effects.Effect, done: Performed) -> None:
         match effect:
             case effects.SaveOperation(operation, expected):
                 await self._save(operation, expected)
@@ -74,7 +85,7 @@ class Performer:
             case effects.NoteOperation(operation):
                 await self._note(operation)
             case effects.KeepJourney():
-                await self._keep(effect, must=not ends)
+                await self._keep(effect, must=True)
             case effects.WatchConvergence() | effects.WatchHealth() | effects.ArrangeObjects():
                 done.watches.append(effect)
             case _:
@@ -141,17 +152,25 @@ class Performer:
         except cluster_errors.ClusterError as error:
             _log.info("the operation was not noted", operation=operation.id, because=str(error))
 
-    async def _keep(self, effect: effects.KeepJourney, *, must: bool) -> None:
+    async def _keep(self, effect: effects.KeepJourney, *, must: bool) -> _Kept | None:
         """`must`: what comes after it counts on it. What takes traffic back, or is at its end, goes on without."""
+        service = effect.journey.service
+        before = self._journeys.newest(self._world.cluster.service(service)) or journeys.Journey(service)
         try:
             kept = await self._journeys.keep(effect.journey, effect.expected_revision)
         except cluster_errors.ClusterError as error:
             if must:
-                raise errors.Away(f"the journey of {effect.journey.service} could not be kept: {error}") from None
-            _log.warning("the journey was not kept", service=effect.journey.service, because=str(error))
-            return
+                raise errors.Away(f"the journey of {service} could not be kept: {error}") from None
+            _log.warning("the journey was not kept", service=service, because=str(error))
+            return None
         if not kept:
-            raise LostRaceError(effect.journey.service)
+            raise LostRaceError(service)
+        return before, effect.journey
+
+    async def _give_back(self, before: journeys.Journey, after: journeys.Journey) -> None:
+        """The operation could not begin: nothing was used up. Where even that cannot be kept, the step stays used."""
+        with contextlib.suppress(cluster_errors.ClusterError):
+            await self._journeys.keep(replace(before, revision=after.revision + 1), after.revision)
 
     async def _hold(self, effect: effects.WriteHold) -> None:
         """The id comes from what is held and why: performing twice writes one hold."""
@@ -164,3 +183,13 @@ class Performer:
             since=self._world.clock.now().isoformat(timespec="seconds"),
         )
         await self._lane.place(ordered)
+
+
+def _ends(todo: Sequence[effects.Effect], effect: effects.Effect) -> bool:
+    """Something before it takes traffic back, or ends the operation."""
+    return any(isinstance(one, _ENDS) for one in todo[: todo.index(effect)])
+
+
+def _in_order(todo: Sequence[effects.Effect]) -> list[effects.Effect]:
+    first = [one for one in todo if isinstance(one, effects.KeepJourney) and not _ends(todo, one)]
+    return [*first, *(one for one in todo if one not in first)]

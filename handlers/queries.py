@@ -108,7 +108,9 @@ def served_otherwise(fleet: views.Fleet, one: views.ServiceView) -> list[str]:
     return found
 
 
-async def status(world: outside.Outside, of: migration.Migration) -> answers.ServiceStatus:
+async def status(
+    world: outside.Outside, of: migration.Migration, journey: answers.JourneyStatus | None = None
+) -> answers.ServiceStatus:
     """One service, and what every proxy says of it now."""
     one = world.cluster.service(of.service)
     fleet, (firing, blind) = await asyncio.gather(world.agents.fleet(), _firing(world, of.service))
@@ -137,6 +139,7 @@ async def status(world: outside.Outside, of: migration.Migration) -> answers.Ser
         trouble=tuple(dict.fromkeys(trouble)),
         synced=world.cluster.view().synced,
         suppressed=_suppressed(fleet, one),
+        journey=journey,
     )
 
 

@@ -50,6 +50,26 @@ class Records:
 
 
 @dataclass
+class Journeys:
+    """`before_keep`: called before each. `away`: so many times it is not answered. `kept`: how often one was."""
+
+    book: records.RecordBook
+    before_keep: Callable[[], Any] | None = None
+    away: int = 0
+    kept: int = 0
+
+    async def keep(self, service: str, journey: Mapping[str, Any], expected_revision: int) -> bool:
+        if self.before_keep is not None:
+            await self.before_keep()
+        if self.away:
+            self.away -= 1
+            raise errors.Unreachable("the API server does not answer")
+        kept = await self.book.keep_journey(service, journey, expected_revision)
+        self.kept += kept
+        return kept
+
+
+@dataclass
 class Wishes:
     book: wish.WishBook
     before_write: Callable[[], Any] | None = None

@@ -1,12 +1,15 @@
 """The ports that are not the cluster, in memory: small, honest, with a switch for being away."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from handlers import errors, messages
-from handlers.rules import effects, migration
+from handlers.rules import effects, gates, migration
+from k8s import entry_change, model
+from k8s import errors as cluster_errors
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 
@@ -164,3 +167,78 @@ class Alerts:
 
     async def blind(self) -> str:
         return self.eyes_shut
+
+
+class Entries:
+    """Objects by service as a single Ingress. `moved`: what somebody did to the objects, so that every dry run differs.
+
+    `troubles`: by stage. `refuses`: raised instead of arranging. `done`: service and stage of what was carried out.
+    """
+
+    def __init__(self, stir: Stir) -> None:
+        self.stir = stir
+        self.states: dict[str, entry_change.EntryState] = {}
+        self.drift: tuple[str, ...] = ()
+        self.old_ready: int | None = 2
+        self.moved = ""
+        self.troubles: dict[entry_change.Stage, tuple[str, ...]] = {}
+        self.refuses: list[cluster_errors.ClusterError] = []
+        self.done: list[tuple[str, str]] = []
+        self.wait: asyncio.Event | None = None
+
+    async def plan(self, service: model.Service, stage: entry_change.Stage) -> entry_change.Arrangement:
+        verb = entry_change.Verb.DELETE if stage is entry_change.Stage.REMOVE else entry_change.Verb.APPLY
+        digest = entry_change.digest({"stage": stage, "moved": self.moved})
+        one = entry_change.ObjectChange(verb, "Ingress", "team", service.name, digest, f"+ {stage}")
+        return entry_change.Arrangement(stage, service.name, (one,), troubles=self.troubles.get(stage, ()))
+
+    async def arrange(self, service: model.Service, stage: entry_change.Stage, objects: tuple[tuple[str, str], ...]) -> str:
+        if self.wait is not None:
+            await self.wait.wait()
+        if self.refuses:
+            raise self.refuses.pop(0)
+        if objects != (await self.plan(service, stage)).objects:
+            raise cluster_errors.Conflict("Ingress team/shop was changed since; plan it again")
+        become = {
+            entry_change.Stage.PREPARE: entry_change.EntryState.ENTERED,
+            entry_change.Stage.BYPASS: entry_change.EntryState.DIRECT,
+            entry_change.Stage.FORWARD: entry_change.EntryState.FORWARD,
+        }
+        self.states[service.name] = become.get(stage, self.states.get(service.name, entry_change.EntryState.DIRECT))
+        self.done.append((service.name, str(stage)))
+        self.stir.happened()
+        return f"Ingress team/{service.name} is as {stage} says"
+
+    def view(self, service: str) -> entry_change.EntryView:
+        state = self.states.get(service, entry_change.EntryState.DIRECT)
+        return entry_change.EntryView(state, str(state), self.drift, self.old_ready)
+
+
+class Measures:
+    """Numbers of a service that is well at whatever weight is in force. `requests`: at each side. `failed`: of those at new."""
+
+    def __init__(self, clock: Clock, weights: Callable[[], Mapping[str, int]]) -> None:
+        self._clock = clock
+        self._weights = weights
+        self.requests = 100_000.0
+        self.failed = 0.0
+        self.trouble = ""
+
+    def look(self) -> gates.Look:
+        of, at = gates.Reading.of, self._clock.now()
+        if self.trouble:
+            return gates.Look(at, trouble=self.trouble)
+        well = gates.Side(of(self.requests), of(0.0), of(0.010), of(0.050))
+        services = {
+            name: gates.Measured(
+                new=replace(well, failed=of(self.failed)),
+                old=well if weight < 100 else replace(well, requests=of(0.0)),
+                requests=of(2 * self.requests),
+                share=of(weight / 100),
+                available=of(1.0),
+                changes=of(0.0),
+                window=600.0,
+            )
+            for name, weight in self._weights().items()
+        }
+        return gates.Look(at, services, cpu=of(0.1), memory=of(0.1))

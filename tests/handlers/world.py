@@ -30,12 +30,13 @@ NAMESPACE = "default"
 ANN = messages.Person("slack:T0/ANN", "Ann", approver=True)
 BOB = messages.Person("slack:T0/BOB", "Bob", approver=True)
 LIMITS = outside.Limits(
-    converge=5.0, hold=5.0, verify=0.05, ask=0.01, tick=0.05, listen=0.05, put_back=60.0, severe=120.0, keep=0.05
+    converge=5.0, hold=5.0, verify=0.05, ask=0.01, tick=0.05, listen=0.05, put_back=60.0, severe=120.0, keep=0.05, ladder=0.02
 )
 NAMES = ("cart", "shop")
 
 
-def document(**weights: int) -> str:
+def document(more: str = "", /, **weights: int) -> str:
+    """`more`: further lines of every entry, each with its indentation and line end."""
     entries = [
         f"""  - name: "{name}"
     old_host: "{name}.old.example"
@@ -43,7 +44,7 @@ def document(**weights: int) -> str:
     old_backend: "{name}.team.svc.cluster.local:8080"
     migration_percentage: {weights.get(name, 0)}  # share of the new cluster
     strategy: "weight"
-    enabled: true"""
+{more}    enabled: true"""
         for name in NAMES
     ]
     return "services:\n" + "\n".join(entries) + "\n"
@@ -64,6 +65,7 @@ class World:
         self.alerts = ports_in_memory.Alerts()
         self.book = records.RecordBook(api, NAMESPACE, signer)
         self.records = cluster_ports.Records(self.book)
+        self.journeys = cluster_ports.Journeys(self.book)
         self.wishes = cluster_ports.Wishes(wish.WishBook(api, NAMESPACE))
         verifier = signing.Verifier.from_pems([signer.public_pem()])
         self.watch = cluster_watch.ClusterWatch(
@@ -73,6 +75,7 @@ class World:
             wish_document.read_entries,
             weights=wish_document.weights,
             limits=watch.Limits(first_pause=0.02, longest_pause=0.1),
+            journeys=True,
         )
         self.cluster = cluster_ports.ClusterPort(self.watch)
         self.agents = cluster_ports.Agents(self.cluster)
@@ -89,13 +92,15 @@ class World:
             chat=self.chat,
             audit=self.audit,
             alerts=self.alerts,
+            journeys=self.journeys,
         )
         self.limits = LIMITS
+        self.trust = migration.Trust()
         self.front = self.new_front()
         self._count = 0
 
     def new_front(self, **changes: Any) -> Front:
-        return Front(self.outside, trust=migration.Trust(), limits=self.limits, **changes)
+        return Front(self.outside, trust=self.trust, limits=self.limits, **changes)
 
     async def restart(self, **changes: Any) -> Front:
         await self.front.stop()
@@ -232,14 +237,19 @@ class World:
 
 
 @contextlib.asynccontextmanager
-async def world_of(server: KubernetesStandIn) -> AsyncIterator[World]:
+async def world_of(
+    server: KubernetesStandIn, *, text: str = "", equipped: Callable[[World], None] = lambda _: None
+) -> AsyncIterator[World]:
+    """`text`: of migration.yaml. `equipped`: changes the outside before anything has started."""
     access = credentials.Explicit(server.url, token=server.admin_token)
     async with client.ClusterClient(access, limit=1.0) as api:
-        for name, data in ((wish.CONFIG_MAP, {wish.DOCUMENT: document()}), (holds.CONFIG_MAP, {})):
+        for name, data in ((wish.CONFIG_MAP, {wish.DOCUMENT: text or document()}), (holds.CONFIG_MAP, {})):
             body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}
             with contextlib.suppress(errors.Conflict):
                 await api.create(client.CONFIG_MAPS, NAMESPACE, body)
         made = World(server, api, signing.Signer.generate())
+        equipped(made)
+        made.front = made.new_front()
         async with made.watch:
             telling = asyncio.create_task(made._tell_changes())
             await made.until(lambda: made.cluster.view().synced and set(NAMES) <= set(made.cluster.view().services))

@@ -1,0 +1,75 @@
+"""What one look says about a service that soaks: put together from what is known already, nobody is asked here."""
+
+from dataclasses import dataclass
+
+from handlers.rules import gates, migration, soaking
+from k8s import convergence, entry_change, suppression, views
+
+_NO_WAY = {
+    entry_change.EntryState.DIRECT: "its host goes straight to the old application",
+    entry_change.EntryState.BROKEN: "Ferry's objects around it are not as they must be",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What is known beside the view of the service. `fleet`: what the proxies said last; None: they were not heard for too long.
+
+    `firing`: names of loud alerts about the service. `unsure`: why nobody can say what fires; empty: somebody can.
+    `operation`: the one under way.
+    """
+
+    fleet: views.Fleet | None
+    judgement: gates.Judgement
+    entry: entry_change.EntryView
+    firing: tuple[str, ...] = ()
+    unsure: str = ""
+    operation: migration.Operation | None = None
+
+
+def sight(one: views.ServiceView, around: Around) -> soaking.Sight:
+    weight = one.in_force.weight if one.in_force is not None and not one.holds else 0
+    drifted = _drift(one, around.entry)
+    quiet = _alert(around.firing) or drifted or _against(one, around)
+    return soaking.Sight(
+        generation=one.generation,
+        weight=weight,
+        converged=converged(one, around.fleet),
+        quiet=quiet,
+        verdict=around.judgement.verdict,
+        sentence="; ".join(sentence.rstrip(".") for sentence in around.judgement.against()),
+        alert_or_drift=bool(around.firing or drifted),
+    )
+
+
+def converged(one: views.ServiceView, fleet: views.Fleet | None) -> bool:
+    """Every expected proxy serves the record in force."""
+    if fleet is None or one.in_force is None:
+        return False
+    verdict = convergence.of_raise(fleet, one.name, generation=one.generation, weight=one.in_force.weight)
+    return isinstance(verdict, convergence.Converged)
+
+
+def _alert(firing: tuple[str, ...]) -> str:
+    return f"the alert {', '.join(firing)} fires" if firing else ""
+
+
+def _drift(one: views.ServiceView, entry: entry_change.EntryView) -> str:
+    """What somebody changed by hand; a wish above the record is only a wish."""
+    if one.stale:
+        return f"an older record was put back by hand (generation {one.generation}, {one.highest} was seen)"
+    return "; ".join(sentence.rstrip(".") for sentence in entry.drift)
+
+
+def _against(one: views.ServiceView, around: Around) -> str:
+    if around.operation is not None and around.operation.phase in migration.RUNNING:
+        return f"a change of it is under way ({around.operation.phase})"
+    if around.fleet is None:
+        return "the proxies were not heard for too long"
+    if around.unsure:
+        return around.unsure
+    if cut := suppression.of(around.fleet, one.name):
+        return cut.sentence
+    if one.in_force is not None and one.wish < one.in_force.weight:
+        return f"migration.yaml says {one.wish}%"
+    return _NO_WAY.get(around.entry.state, "")

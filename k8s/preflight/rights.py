@@ -97,4 +97,7 @@ class Rights:
         body = {"spec": {"resourceAttributes": {key: value for key, value in asked.items() if value}}}
         async with self._turns:
             answer = await self._api.create(REVIEWS, "", body, limit=self._limit)
-        return (answer.get("status") or {}).get("allowed") is True
+        allowed = (answer.get("status") or {}).get("allowed")
+        if not isinstance(allowed, bool):
+            raise errors.BadReply(f"no answer to whether Ferry may {right.words}")
+        return allowed

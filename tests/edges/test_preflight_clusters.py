@@ -275,6 +275,14 @@ async def test_ferrys_rights_are_asked_of_the_api_server_itself(old: Side) -> No
     assert {one.ok for one in silent} == {Ok.UNKNOWN}
 
 
+async def test_an_answer_about_rights_that_says_nothing_is_unknown(old: Side, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def mumbles(*_: Any, **__: Any) -> Json:
+        return {"status": {}}
+
+    monkeypatch.setattr(old.api, "create", mumbles)
+    assert {one.ok for one in await rights.Rights(old.api, own_namespace=HOME).checks(SERVICE)} == {Ok.UNKNOWN}
+
+
 async def test_where_the_proxies_connections_come_from(old: Side) -> None:
     for number in (1, 2):
         labels = {"app.kubernetes.io/name": "migration-proxy"}

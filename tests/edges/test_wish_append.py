@@ -1,6 +1,7 @@
 """Entries added to `migration.yaml`: everything that stands there is kept, and it is all or nothing."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -89,6 +90,17 @@ def test_comments_of_a_person_who_adjusted_an_entry_come_along() -> None:
 def test_when_one_thing_is_wrong_nothing_is_added(pieces: list[str], why: str) -> None:
     with pytest.raises(wish_document.WishError, match=why):
         wish_append.appended(DOCUMENT, pieces)
+
+
+def test_an_edit_that_would_change_anything_else_is_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    joined = wish_append._joined
+
+    def clumsy(*given: Any) -> str:
+        return joined(*given).replace("migration_percentage: 25", "migration_percentage: 26")
+
+    monkeypatch.setattr(wish_append, "_joined", clumsy)
+    with pytest.raises(wish_document.WishError, match="would read otherwise"):
+        wish_append.appended(DOCUMENT, [piece()])
 
 
 @pytest.mark.parametrize(

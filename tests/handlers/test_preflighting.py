@@ -227,10 +227,18 @@ async def test_without_a_mapping_the_new_side_is_unknown_and_says_which_entry_is
         found = await case.checks()
         assert {found[name].ok for name in new_side.NAMES} == {Ok.UNKNOWN}
         assert "service_mappings" in found["new Service"].remedy
-    case.cluster.text = entry_text.document(
-        replace(SERVICE, name="else"), replace(MAPPING, new_cluster_endpoint="else.new.example")
+
+
+async def test_the_mapping_of_another_host_of_the_same_old_service_is_not_its_own(case: Case) -> None:
+    other = replace(SERVICE, name="else", exposure=replace(SERVICE.exposure, old_host="else.old", new_host="else.new"))
+    shop = entry_text.document(SERVICE, None).removeprefix("services:\n")
+    services, found, mappings = entry_text.document(other, replace(MAPPING, new_cluster_endpoint="else.new")).partition(
+        "service_mappings:"
     )
+    case.cluster.text = services + shop + found + mappings
     assert (await case.checks())["new Service"].ok is Ok.UNKNOWN
+    case.cluster.text = case.cluster.text + mappings.lstrip("\n").replace("else.new", "shop.new.example")
+    assert (await case.checks())["new Service"].ok is Ok.YES
 
 
 async def test_a_service_that_nobody_named_is_one_plain_no(case: Case) -> None:

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from k8s import client, entry_change, errors, model
-from k8s.entries import app_ingress, app_routes, difference, old_application, planning, sight, standing
+from k8s.entries import app_ingress, app_routes, difference, entry_kinds, old_application, planning, sight, standing
 from k8s.entries import entry_names as names
 from k8s.entries.entry_names import EntrySettings, Json, Place
 from k8s.entries.steps import Apply, Course, Delete, Found, Pause, Rewrite, Step, UntilGone
@@ -105,16 +105,16 @@ class Entries:
         homes = {place.namespace for one in app_routes.backends(service) if (place := names.place_of(one)) is not None}
         spaces = sorted({*homes, self._settings.namespace})
         ingresses, services, slices = await asyncio.gather(
-            self._listed("Ingress", names.INGRESSES, ("",)),
-            self._listed("Service", names.SERVICES, spaces),
-            self._listed("EndpointSlice", names.SLICES, spaces),
+            self._listed("Ingress", entry_kinds.INGRESSES, ("",)),
+            self._listed("Service", entry_kinds.SERVICES, spaces),
+            self._listed("EndpointSlice", entry_kinds.SLICES, spaces),
         )
         owned: dict[str, tuple[Json, ...]] = {}
         if stage is entry_change.Stage.REMOVE:
             kinds = {
-                **{kind: names.RESOURCES[kind] for kind in old_application.WORKLOADS},
-                "HorizontalPodAutoscaler": names.SCALERS,
-                "PodDisruptionBudget": names.BUDGETS,
+                **{kind: entry_kinds.RESOURCES[kind] for kind in old_application.WORKLOADS},
+                "HorizontalPodAutoscaler": entry_kinds.SCALERS,
+                "PodDisruptionBudget": entry_kinds.BUDGETS,
                 "Pod": client.PODS,
             }
             lists = await asyncio.gather(*(self._listed(kind, one, sorted(homes)) for kind, one in kinds.items()))
@@ -186,7 +186,7 @@ class Entries:
     async def _rewrite(self, step: Rewrite) -> bool:
         """False: it was so already. Somebody else's status updates do not stand in the way, other rules do."""
         for _ in range(_TRIES):
-            live = await self._api.get(names.INGRESSES, *step.where)
+            live = await self._api.get(entry_kinds.INGRESSES, *step.where)
             if step.wanted.stands(live):
                 return False
             if app_ingress.rules_of(live) not in (step.before, step.wanted.rules):
@@ -203,11 +203,11 @@ class Entries:
         if version:
             metadata["resourceVersion"] = version
         body = {"metadata": metadata, "spec": {"rules": list(step.wanted.rules)}}
-        return await self._api.patch(names.INGRESSES, *step.where, body, field_manager=names.MANAGER, dry_run=dry_run)
+        return await self._api.patch(entry_kinds.INGRESSES, *step.where, body, field_manager=names.MANAGER, dry_run=dry_run)
 
     async def _apply(self, step: Apply, *, dry_run: bool = False) -> Json:
         return await self._api.patch(
-            names.RESOURCES[str(step.document["kind"])],
+            entry_kinds.RESOURCES[str(step.document["kind"])],
             *names.place(step.document),
             step.document,
             kind=client.PatchKind.APPLY,
@@ -218,7 +218,7 @@ class Entries:
 
     async def _delete(self, step: Delete) -> bool:
         try:
-            await self._api.delete(names.RESOURCES[step.kind], *step.where, uid=step.uid)
+            await self._api.delete(entry_kinds.RESOURCES[step.kind], *step.where, uid=step.uid)
         except errors.Missing:
             return False
         return True
@@ -237,7 +237,7 @@ class Entries:
 
     async def _live(self, kind: str, where: Place) -> Json | None:
         try:
-            return await self._api.get(names.RESOURCES[kind], *where)
+            return await self._api.get(entry_kinds.RESOURCES[kind], *where)
         except errors.Missing:
             return None
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from k8s import client, model
+from k8s import model
 
 Json = dict[str, Any]
 MANAGER = "ferry"  # Ferry's name among the owners of fields
@@ -14,26 +14,6 @@ KIND = "entry"  # of the label that record_document.KIND_LABEL names
 MODE = "ferry.migration/entry"  # annotation on the proxies' Service: what the entry is meant to be
 _LONGEST_NAME = 63  # a Service's name is one label of a DNS name
 _CLUSTER_NAME = re.compile(r"([a-z0-9]([-a-z0-9]*[a-z0-9])?)\.([a-z0-9]([-a-z0-9]*[a-z0-9])?)\.svc(\..+)?")
-
-SERVICES = client.Resource("services")
-INGRESSES = client.Resource("ingresses", "networking.k8s.io/v1")
-POLICIES = client.Resource("networkpolicies", "networking.k8s.io/v1")
-SLICES = client.Resource("endpointslices", "discovery.k8s.io/v1")
-STATEFUL_SETS = client.Resource("statefulsets", "apps/v1")
-DAEMON_SETS = client.Resource("daemonsets", "apps/v1")
-SCALERS = client.Resource("horizontalpodautoscalers", "autoscaling/v2")
-BUDGETS = client.Resource("poddisruptionbudgets", "policy/v1")
-
-RESOURCES: Mapping[str, client.Resource] = {
-    "Service": SERVICES,
-    "Ingress": INGRESSES,
-    "NetworkPolicy": POLICIES,
-    "Deployment": client.DEPLOYMENTS,
-    "StatefulSet": STATEFUL_SETS,
-    "DaemonSet": DAEMON_SETS,
-    "HorizontalPodAutoscaler": SCALERS,
-    "PodDisruptionBudget": BUDGETS,
-}
 
 
 class Place(NamedTuple):

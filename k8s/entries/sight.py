@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from k8s import client, errors, model
-from k8s.entries import app_routes, old_application
+from k8s.entries import app_routes, entry_kinds, old_application
 from k8s.entries import entry_names as names
 from k8s.entries.entry_names import EntrySettings, Json, Place
 from k8s.entries.steps import Found
@@ -74,9 +74,9 @@ class Sight:
     """From `start` on. What it tells is as old as the API server's events: well under a second, unless a connection died."""
 
     def __init__(self, api: client.ClusterClient) -> None:
-        self._ingresses = _Kind(api, names.INGRESSES, lambda item: item)
-        self._services = _Kind(api, names.SERVICES, _slim_service)
-        self._slices = _Kind(api, names.SLICES, _slim_slice)
+        self._ingresses = _Kind(api, entry_kinds.INGRESSES, lambda item: item)
+        self._services = _Kind(api, entry_kinds.SERVICES, _slim_service)
+        self._slices = _Kind(api, entry_kinds.SLICES, _slim_slice)
         self._tasks: list[asyncio.Task[None]] = []
         self._hosts: tuple[int, dict[str, list[Json]]] = (0, {})
         self._ready: tuple[int, dict[Place, int]] = (0, {})

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from k8s import client, errors, model
-from k8s.entries import entry_names
+from k8s.entries import entry_kinds
 from k8s.entry_change import Stage
 from tests.edges.entries import world as old
 from tests.edges.entries.world import HOME, HOST, REPLACED, SERVICE, TEAM, World
@@ -132,7 +132,7 @@ async def own_rules(world: World, manager: str, *, apply: bool) -> None:
     body = {**plain, "spec": item["spec"]}
     if apply:
         kind = client.PatchKind.APPLY
-        await world.api.patch(entry_names.INGRESSES, TEAM, "shop", body, kind=kind, field_manager=manager)
+        await world.api.patch(entry_kinds.INGRESSES, TEAM, "shop", body, kind=kind, field_manager=manager)
     else:
         await world.create(body, manager=manager)
 

@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from deploy.playground.kubernetes.faults import Match
 from k8s import entry_change, errors
-from k8s.entries import entry_names
+from k8s.entries import entry_kinds
 from k8s.entry_change import Stage
 from tests.edges.entries import world as old
 from tests.edges.entries.world import HOME, REPLACED, SERVICE, TEAM, World
@@ -121,7 +121,7 @@ async def test_removal_takes_the_old_application_in_order_and_nothing_else(world
 async def versions(world: World) -> list[str]:
     return [
         one["metadata"]["resourceVersion"]
-        for resource in (entry_names.SERVICES, entry_names.INGRESSES, entry_names.POLICIES)
+        for resource in (entry_kinds.SERVICES, entry_kinds.INGRESSES, entry_kinds.POLICIES)
         for one in (await world.api.list(resource, ""))["items"]
     ]
 

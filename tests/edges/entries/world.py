@@ -12,7 +12,8 @@ import yaml
 from deploy.playground.kubernetes.server import KubernetesStandIn
 from k8s import client, credentials, entry_change, model
 from k8s.entries import cluster_entries
-from k8s.entries.entry_names import RESOURCES, EntrySettings
+from k8s.entries.entry_kinds import RESOURCES
+from k8s.entries.entry_names import EntrySettings
 
 Json = dict[str, Any]
 HERE = Path(__file__).resolve().parent

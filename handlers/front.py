@@ -61,26 +61,7 @@ class Front:
         gather = blockers.Blockers(world, asked)
         self._loader = loading.Loader(world, memory, gather=gather, trust=trust, ways=ways, arranges=self._arranging)
         self._lane = hold.HoldLane(world, limits, memory=memory, running=work, asked=asked, feed=self._feed)
-        write = writing.Writing(world, limits)
-        converging = converge.Converging(world, limits, asked)
-        self._dispatcher = dispatch.Dispatcher(
-            world,
-            memory=memory,
-            loader=self._loader,
-            performer=perform.Performer(
-                world,
-                memory,
-                lane=self._lane,
-                applying=apply.Applying(world, write, releasing.Releasing(world, memory), asked),
-                settling=settle.Settling(world, write, asked),
-                ways=ways,
-            ),
-            converging=converging,
-            verifying=verify.Verifying(world, limits, asked, converging),
-            arranges=self._arranging,
-            work=work,
-            pause=limits.tick,
-        )
+        self._dispatcher = self._dispatching(world, limits, ways)
         exposures = exposed.FirstExposures(world.records)
         self._alarms = alerts.Alarms(
             world,
@@ -119,6 +100,28 @@ class Front:
         )
         self._hearing = hearing.Hearing(world, loader=self._loader, dispatcher=self._dispatcher, ways=ways)
         self._ways = journey_queries.JourneyQueries(world, ways=ways, ladder=self._ladder, arranges=self._arranging)
+
+    def _dispatching(self, world: outside.Outside, limits: outside.Limits, ways: journey_keeping.Journeys) -> dispatch.Dispatcher:
+        write = writing.Writing(world, limits)
+        converging = converge.Converging(world, limits, self._fleets)
+        return dispatch.Dispatcher(
+            world,
+            memory=self._memory,
+            loader=self._loader,
+            performer=perform.Performer(
+                world,
+                self._memory,
+                lane=self._lane,
+                applying=apply.Applying(world, write, releasing.Releasing(world, self._memory), self._fleets),
+                settling=settle.Settling(world, write, self._fleets),
+                ways=ways,
+            ),
+            converging=converging,
+            verifying=verify.Verifying(world, limits, self._fleets, converging),
+            arranges=self._arranging,
+            work=self._tasks,
+            pause=limits.tick,
+        )
 
     async def start(self) -> None:
         await asyncio.gather(self._guard.begin(), self._fleets.ask())  # the first alert must not meet a bot that knows nothing

@@ -157,6 +157,18 @@ def test_prometheus_asks_each_bot_and_each_agent_by_itself() -> None:
         assert services[name]["spec"]["publishNotReadyAddresses"] is True, name
 
 
+def test_proxies_reach_no_namespace_that_no_service_opened() -> None:
+    policies = {one["metadata"]["name"]: one["spec"] for one in OBJECTS if one["kind"] == "NetworkPolicy"}
+    assert policies["default-deny"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    to = [rule.get("to") for rule in policies["migration-proxy"]["egress"]]
+    own = [{"podSelector": {"matchLabels": {"app.kubernetes.io/name": "migration-proxy"}}}]
+    assert to == [own, None]
+    assert policies["migration-proxy"]["egress"][1]["ports"] == [
+        {"protocol": "TCP", "port": 443},
+        {"protocol": "TCP", "port": 6443},
+    ]
+
+
 def test_in_http_mode_the_ingress_controller_reaches_the_bot_at_slacks_path_alone() -> None:
     policy, ingress = (yaml.safe_load((SLACK_HTTP / f"{name}.yaml").read_text()) for name in ("network-policy", "ingress"))
     opened = policy["spec"]["ingress"][0]

@@ -5,16 +5,20 @@ import socket
 import ssl
 import time
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
 import pytest
 import pytest_asyncio
 
+from bot import clock
 from deploy.playground.world import certificates, new_cluster
-from k8s import client, errors, model, proxies
-from k8s.preflight import seen
-from tests.integration.one_proxy import NAMESPACE, NEW_HOST, TOKEN, OneProxy, document
+from handlers import preflighting
+from k8s import client, errors, model, proxies, views
+from k8s.discovery import listing
+from k8s.preflight import Ok, agents, new_side, old_side, origins, rights, seen
+from tests.integration.one_proxy import NAMESPACE, NEW_HOST, OLD_HOST, TOKEN, OneProxy, document
 
 DAY = 86400.0
 
@@ -156,6 +160,45 @@ async def test_the_bot_asks_every_proxy_and_one_that_is_silent_says_so(proxy: On
     assert "127.0.0.9" in found["proxy-b"]
     async with proxies.Proxies(proxy.api, NAMESPACE, "wrong", port=proxy.ports["agent"]) as asked:
         assert "401" in str((await asked.preflight([target(proxy)]))["proxy-a"])
+
+
+@dataclass
+class Named:
+    """`ports.Cluster` with one service."""
+
+    one: model.Service
+
+    def view(self) -> views.ClusterView:
+        return views.ClusterView(synced=True)
+
+    def service(self, name: str) -> views.ServiceView:
+        return views.ServiceView(name, wished=self.one)
+
+    async def changed(self) -> None: ...
+
+
+async def test_a_whole_preflight_asks_the_real_agent(proxy: OneProxy) -> None:
+    labels = {"app.kubernetes.io/name": "migration-proxy"}
+    body = {"metadata": {"name": "proxy-c", "labels": labels}, "spec": {"containers": [{"name": "nginx", "image": "nginx"}]}}
+    for name in [one["metadata"]["name"] for one in (await proxy.api.list(client.PODS, NAMESPACE))["items"]]:
+        await proxy.api.delete(client.PODS, NAMESPACE, name)
+    await proxy.api.create(client.PODS, NAMESPACE, body)
+    await proxy.api.patch(client.PODS, NAMESPACE, "proxy-c", {"status": {"podIP": "127.0.0.1"}}, subresource="status")
+    exposure = model.Exposure(0, OLD_HOST, NEW_HOST, proxy.new.port)
+    service = model.Service("api", exposure, model.Backend("app.team.svc.cluster.local", 80), health=model.Health("/healthz"))
+    sides = preflighting.Sides(
+        listing.Listing(proxy.api, own_namespace=NAMESPACE),
+        old_side.OldDoor(dns_server=f"127.0.0.1:{proxy.dns.port}"),
+        new_side.NewSide(proxy.api, None),
+        rights.Rights(proxy.api, own_namespace=NAMESPACE),
+        lambda: origins.origins(proxy.api, NAMESPACE),
+    )
+    async with proxies.Proxies(proxy.api, NAMESPACE, TOKEN, port=proxy.ports["agent"]) as asked:
+        use = preflighting.Preflighting(clock.SystemClock(), Named(service), asked, sides)
+        found = await use.preflight("api")
+    assert {one.ok for one in found.checks if one.name in agents.NAMES} == {Ok.YES}
+    assert {one.name: one.ok for one in found.checks}["old host's DNS"] is Ok.UNKNOWN  # this name server does not know it
+    assert found.firewall == (f"from the migration-proxy pods (pods 127.0.0.1) to 127.0.0.1:{proxy.new.port} TCP",)
 
 
 async def test_an_answer_that_is_not_understood_is_an_error() -> None:

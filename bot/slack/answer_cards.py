@@ -11,6 +11,7 @@ from handlers.rules import refusals
 Action = buttons.Action
 MOST_NAMES = 10
 MOST_PUSHES = 10
+EACH_BUDGET = 6_000
 
 
 def sentence_card(text: str, _words: Words) -> card_parts.Shown:
@@ -63,9 +64,10 @@ def unread_card(asked: str, why: str, words: Words) -> card_parts.Shown:
     return card_parts.Shown(joined([told, following], " "), [card_parts.section(told), card_parts.context(following)])
 
 
-def help_card(words: Words) -> card_parts.Shown:
-    """Every verb in one line, and who may use it."""
-    lines = [words.live(f"help.{verb}", example=code(parsing.EXAMPLES[verb])) for verb in parsing.VERBS]
+def help_card(words: Words, verb: str = "") -> card_parts.Shown:
+    """Every verb in one line, and who may use it; or this one alone."""
+    verbs = [verb] if verb in parsing.EXAMPLES else list(parsing.EXAMPLES)
+    lines = [words.live(f"help.{one}", example=code(parsing.EXAMPLES[one])) for one in verbs]
     blocks, _ = card_parts.packed(lines, 6_000)
     title, thread = words.plain("help_title"), words.live("help_thread")
     return card_parts.Shown(words.live("help_text"), [card_parts.header(title), *blocks, card_parts.context(thread)])
@@ -89,9 +91,16 @@ def whoami_card(person: messages.Person, words: Words, *, channel_ok: bool, chan
 
 
 def placed_card(
-    placed: answers.Placed, words: Words, *, actor: messages.Person | None = None, take_back: str = ""
+    placed: answers.Placed,
+    words: Words,
+    *,
+    actor: messages.Person | None = None,
+    take_back: str = "",
+    each: Sequence[Live] = (),
 ) -> card_parts.Shown:
-    """An order to hold that was carried out, or not. `actor` None: an alert, or Ferry itself."""
+    """An order to hold that was carried out, or not. `actor` None: an alert, or Ferry itself. `each`: of `all`, a line for
+    every service.
+    """
     hold = placed.hold
     service = words.plain("button.everything") if hold.service == buttons.ALL else hold.service
     key = "safe" if placed.safe else "unsafe"
@@ -113,6 +122,8 @@ def placed_card(
     blocks = [card_parts.header(title), card_parts.section(joined(lines))]
     if hold.reason:
         blocks.append(card_parts.plain_section(words.plain("operation.reason", reason=hold.reason)))
+    if each:
+        blocks += [card_parts.section(words.live("placed.each", count=len(each))), *card_parts.listed(each, EACH_BUDGET, words)]
     command = _release(hold.service, words)
     blocks.append(card_parts.context(words.live("placed.next", id=code(hold.id, 100), command=command)))
     again = card_parts.service_button(words.plain("button.status"), Action.STATUS, hold.service)

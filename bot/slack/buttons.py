@@ -1,4 +1,6 @@
-"""What a button carries: which operation, as the clicker saw it, or which service to bring home. Nothing to decide by.
+"""What a button carries: which operation, as the clicker saw it, which service, which page, or which discovered hosts.
+
+Nothing to decide by.
 
 A value is opaque: operation id and revision. Percent, target and people are looked up in the store, because a click can
 come from a card that is hours old. A hold button carries only the service's name: it must work when nothing can be looked up.
@@ -13,6 +15,10 @@ from k8s import model
 OPERATION_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 OPERATION_VALUE = re.compile(rf"op1\|({OPERATION_ID.pattern})\|([1-9][0-9]{{0,8}})")
 SERVICE_VALUE = re.compile(rf"svc1\|({model.SERVICE_NAME.pattern})")
+PAGE_VALUE = re.compile(r"pg1\|([1-9][0-9]{0,3})\|([a-z0-9.-]{0,253})")
+FOUND_VALUE = re.compile(
+    rf"fnd1\|(?P<seen>[0-9a-f]{{16}})\|(?P<name>{model.SERVICE_NAME.pattern})\|(?P<part>[a-z0-9.-]{{0,253}})"
+)
 
 
 class Action(StrEnum):
@@ -27,9 +33,18 @@ class Action(StrEnum):
     RELEASE = "ferry.release"
     STATUS = "ferry.status"  # of `all`: the list
     REFRESH = "ferry.refresh"  # the Home tab; always of `all`
+    SHIFT = "ferry.shift"  # opens the shift form; of `all`: no service is chosen yet
+    PAUSE = "ferry.pause"
+    RESUME = "ferry.resume"
+    SERVICES = "ferry.services"  # a page of the list
+    PROPOSALS = "ferry.proposals"  # a page of what was discovered
+    ADJUST = "ferry.adjust"  # opens the form of one proposal
+    ACCEPT = "ferry.accept"  # one proposal as it was shown; of `all`: every one that nothing stops
 
 
-ABOUT_SERVICE = frozenset({Action.HOLD, Action.RELEASE, Action.STATUS, Action.REFRESH})
+ABOUT_SERVICE = frozenset({Action.HOLD, Action.RELEASE, Action.STATUS, Action.REFRESH, Action.SHIFT, Action.PAUSE, Action.RESUME})
+PAGES = frozenset({Action.SERVICES, Action.PROPOSALS})
+ABOUT_FOUND = frozenset({Action.ADJUST, Action.ACCEPT})
 ALL = model.ALL_SERVICES
 
 
@@ -58,6 +73,28 @@ class ServiceClick:
     service: str
 
 
+@dataclass(frozen=True, slots=True)
+class PageClick:
+    """`page` counts from 1. `part`: of the hosts or names that are shown; empty: all."""
+
+    action: Action
+    page: int
+    part: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundClick:
+    """`seen`: `k8s.discovery.digest` of what the card showed. `name`: of a proposal, or `all` (of those with `part`)."""
+
+    action: Action
+    name: str
+    seen: str
+    part: str = ""
+
+
+Click = OperationClick | ServiceClick | PageClick | FoundClick
+
+
 def operation_value(operation: str, revision: int) -> str:
     """The value of a button about an operation. Raises ValueError for what `decode` would not read back."""
     value = f"op1|{operation}|{revision}"
@@ -79,7 +116,17 @@ def service_value(service: str) -> str:
     return value
 
 
-def decode(action_id: object, value: object) -> OperationClick | ServiceClick:
+def page_value(page: int, part: str = "") -> str:
+    """The value of a button that shows a page. Raises ValueError for what `decode` would not read back."""
+    return _checked(f"pg1|{page}|{part}", PAGE_VALUE)
+
+
+def found_value(name: str, seen: str, part: str = "") -> str:
+    """The value of a button about proposals. Raises ValueError for what `decode` would not read back."""
+    return _checked(f"fnd1|{seen}|{name}|{part}", FOUND_VALUE)
+
+
+def decode(action_id: object, value: object) -> Click:
     """What was clicked, from the payload's `action_id` and `value`. Raises ButtonError for anything else."""
     if not isinstance(action_id, str) or not isinstance(value, str):
         raise ButtonError
@@ -87,10 +134,25 @@ def decode(action_id: object, value: object) -> OperationClick | ServiceClick:
         action = Action(action_id)
     except ValueError:
         raise ButtonError from None
+    pattern = OPERATION_VALUE
     if action in ABOUT_SERVICE:
-        if not (found := SERVICE_VALUE.fullmatch(value)):
-            raise ButtonError
-        return ServiceClick(action, found[1])
-    if not (found := OPERATION_VALUE.fullmatch(value)):
+        pattern = SERVICE_VALUE
+    elif action in PAGES:
+        pattern = PAGE_VALUE
+    elif action in ABOUT_FOUND:
+        pattern = FOUND_VALUE
+    if not (found := pattern.fullmatch(value)):
         raise ButtonError
+    if action in ABOUT_SERVICE:
+        return ServiceClick(action, found[1])
+    if action in PAGES:
+        return PageClick(action, int(found[1]), found[2])
+    if action in ABOUT_FOUND:
+        return FoundClick(action, found["name"], found["seen"], found["part"])
     return OperationClick(action, found[1], int(found[2]))
+
+
+def _checked(value: str, pattern: re.Pattern[str]) -> str:
+    if not pattern.fullmatch(value):
+        raise ValueError(f"{value!r} cannot stand in a button")
+    return value

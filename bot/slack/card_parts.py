@@ -97,6 +97,32 @@ def listed(lines: Sequence[Live], budget: int, words: Words) -> list[Block]:
     return [*blocks, context(words.live("more", count=len(lines) - shown))] if shown < len(lines) else blocks
 
 
+def pages(lines: Iterable[Live], budget: int) -> list[list[Live]]:
+    """Lines in order, in as many lists as it takes; each is within `budget` characters as `packed` counts them."""
+    left, found = list(lines), []
+    while left:
+        shown = max(1, packed(left, budget)[1])
+        found.append(left[:shown])
+        left = left[shown:]
+    return found
+
+
+def paged(page: int, of: int, action: buttons.Action, words: Words, *, part: str = "") -> list[Block]:
+    """Which page it is, and a button to the next (from the last to the first); nothing where there is only one."""
+    if of < 2:
+        return []
+    last = page >= of
+    label = words.plain("button.first_page" if last else "button.next_page")
+    following = button(label, action, buttons.page_value(1 if last else page + 1, part))
+    return [context(words.live("page_of", page=page, of=of)), *actions([following])]
+
+
+def under(heading: Live, sentences: Sequence[str], words: Words) -> list[Block]:
+    """Bullets under a heading; nothing for no sentence."""
+    lines = [words.live("bullet", sentence=one) for one in sentences]
+    return [section(heading), *listed(lines, 1_000, words)] if lines else []
+
+
 def button(label: str, action: buttons.Action, value: str, *, style: str = "", confirm: Block | None = None) -> Block:
     """`style`: primary, danger or empty."""
     made: Block = {"type": "button", "text": plain_text(label, 75), "action_id": str(action), "value": value}

@@ -7,7 +7,7 @@ stale one heals.
 
 import asyncio
 
-from bot.slack import answer_cards, buttons, card_parts, dialogs, origins, parsing, replies, use_cases
+from bot.slack import answer_cards, buttons, card_parts, dialogs, origins, replies, use_cases, wanted
 from bot.slack.asking import Asking
 from bot.slack.commands import Commands
 from handlers import answers, messages
@@ -31,20 +31,43 @@ class Clicks:
         """None: nothing to say. The Home tab's refresh is the listeners' business."""
         match click.action:
             case Action.HOLD:
-                return await self._commands.hold(click.service, by)
+                return await self._commands.holding.hold(click.service, by)
             case Action.RELEASE:
-                return await self._commands.release(click.service, by)
+                return await self._commands.holding.release(click.service, by)
+            case Action.PAUSE:
+                return await self._commands.run(wanted.Pause(click.service), by)
+            case Action.RESUME:
+                return await self._commands.run(wanted.Resume(click.service), by)
             case Action.STATUS:
                 service = "" if click.service == buttons.ALL else click.service
-                return await self._commands.run(parsing.Status(service), by)
+                return await self._commands.run(wanted.Status(service), by)
             case _:
                 return None
+
+    async def about_page(self, click: buttons.PageClick, by: Asking) -> Shown:
+        """Another page of a list, made anew: it may have moved on meanwhile."""
+        if not by.known.member:
+            return await self._commands.names.turned_away("", by)
+        if click.action is Action.PROPOSALS:
+            return await self._commands.journey.discovered(by, part=click.part, page=click.page)
+        return await self._commands.list(by, page=click.page)
+
+    async def about_found(self, click: buttons.FoundClick, by: Asking) -> Shown | None:
+        """A proposal is accepted as it was shown, or its form is opened."""
+        if not by.known.member:
+            return await self._commands.names.turned_away("", by)
+        journey = self._commands.journey
+        if click.action is Action.ACCEPT:
+            name = "" if click.name == buttons.ALL else click.name
+            return await journey.accept(by, seen=click.seen, part=click.part, name=name)
+        form = await journey.proposal(click.name, by)
+        return form if isinstance(form, Shown) else await self._open(form, by)
 
     async def about_operation(self, click: buttons.OperationClick, by: Asking) -> Shown | None:
         """None: the card itself, or the view that was opened, is the answer."""
         operation = await self._front.operation(click.operation)
         if not by.known.member:
-            return await self._commands.turned_away(operation.plan.service if operation else "", by)
+            return await self._commands.names.turned_away(operation.plan.service if operation else "", by)
         if operation is None:
             return answer_cards.forgotten_card(by.words)
         if click.action is Action.DETAILS:
@@ -59,7 +82,7 @@ class Clicks:
         """The reason was given."""
         operation = await self._front.operation(click.operation)
         if not by.known.member:
-            return await self._commands.turned_away(operation.plan.service if operation else "", by)
+            return await self._commands.names.turned_away(operation.plan.service if operation else "", by)
         if operation is None:
             return answer_cards.forgotten_card(by.words)
         message = messages.Reject(**by.command(operation.plan.service), operation=operation.id, reason=reason)

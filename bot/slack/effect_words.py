@@ -4,12 +4,15 @@ Rules are written as they are typed (`header X-Canary=yes`), so that what is sho
 """
 
 from dataclasses import fields
+from datetime import UTC, datetime
 
 from bot.slack import escaping, strategy_text
 from bot.slack.words import Live, Words, code, joined
 from handlers.rules import key_outlook, migration, planning
 from k8s import model
 
+Kind = migration.Kind
+NO_SHIFT = frozenset({Kind.RUN, Kind.PREPARE, Kind.FINISH, Kind.REMOVE, Kind.BYPASS})  # whose title is no change of a weight
 LONG = 253  # a whole host name
 SHORT = 70  # what a dialog of 300 characters has room for
 
@@ -26,8 +29,10 @@ def effect_in_dialog(plan: migration.Plan, words: Words) -> str:
 
 def change(plan: migration.Plan, words: Words) -> Live:
     """`5% → 25%`, with the strategy's rule where there is one and where it came from another."""
-    if plan.kind is migration.Kind.RELEASE:
+    if plan.kind is Kind.RELEASE:
         return words.live("change.release", after=plan.after.weight)
+    if plan.kind in NO_SHIFT:
+        return words.live(f"change_by.{plan.kind}", weight=plan.after.weight, steps=climb(plan))
     lines = [words.live("change.shift", before=plan.from_weight, after=plan.after.weight)]
     moved = _other_strategy(plan)
     if moved or plan.after.strategy is not model.Strategy.WEIGHT:
@@ -45,6 +50,11 @@ def briefly(plan: migration.Plan) -> str:
     return f"{before} → {after}" + ("" if plan.after.strategy is model.Strategy.WEIGHT else f" ({plan.after.strategy})")
 
 
+def climb(plan: migration.Plan) -> str:
+    """`5% → 25% → 50%`: from what is in force through every step of a ladder; empty for other plans."""
+    return " → ".join(f"{weight}%" for weight in (plan.from_weight, *plan.steps)) if plan.steps else ""
+
+
 def also_changes(plan: migration.Plan) -> tuple[str, ...]:
     """Names of the fields, besides weight and strategy with its rules, in which the target differs from what is in force."""
     before = plan.before
@@ -58,8 +68,13 @@ def also_changes(plan: migration.Plan) -> tuple[str, ...]:
 
 def shift_command(plan: migration.Plan, reason: str) -> str:
     """`/migrate shift shop 25% strategy header X-Canary=yes reason`; for a release `/migrate safe-mode off shop reason`."""
-    if plan.kind is migration.Kind.RELEASE:
+    if plan.kind is Kind.RELEASE:
         return f"/migrate safe-mode off {plan.service} {reason}"
+    if plan.kind is Kind.RUN:
+        return f"/migrate run {plan.service} auto until {plan.until[:10]} {reason}"
+    if plan.kind in NO_SHIFT:
+        verb, last = ("finish", " remove") if plan.kind is Kind.REMOVE else (str(plan.kind), "")
+        return f"/migrate {verb} {plan.service}{last} {reason}"
     every = plan.after.strategy is model.Strategy.WEIGHT and not _other_strategy(plan)
     strategy = "" if every else f" strategy {_strategy(plan.after)}"  # said in full: migration.yaml may name another one
     return f"/migrate shift {plan.service} {plan.after.weight}%{strategy} {reason}"
@@ -101,6 +116,10 @@ def weight_left(operation: migration.Operation) -> int:
     if operation.phase is migration.Phase.HELD:
         return 0
     match operation.outcome:
+        case migration.Outcome.DONE if plan.kind is Kind.RUN:
+            return plan.from_weight  # a standing approval moves nothing by itself
+        case migration.Outcome.DONE if plan.kind is Kind.BYPASS:
+            return 0
         case migration.Outcome.DONE:
             return plan.after.weight
         case migration.Outcome.REVERTED:
@@ -123,8 +142,8 @@ def _which(exposure: model.Exposure, words: Words) -> str:
 
 
 def _effect_key(plan: migration.Plan) -> str:
-    if plan.kind is migration.Kind.RELEASE:
-        return "effect.release"
+    if plan.kind is Kind.RELEASE or plan.kind in NO_SHIFT:
+        return f"effect.{plan.kind}"
     if plan.after.weight == 0:
         return "effect.nothing"
     if plan.after.strategy is model.Strategy.USER and plan.after.user and plan.after.user.ids:
@@ -137,7 +156,14 @@ def _effect_facts(plan: migration.Plan, longest_host: int, longest_rule: int) ->
     return {
         "service": plan.service,
         "weight": after.weight,
+        "steps": escaping.truncate(climb(plan), longest_rule * 2),
+        "until": _until(plan),
         "old_host": escaping.truncate(after.old_host, longest_host),
         "new_host": escaping.truncate(after.new_host, longest_host),
         "rule": escaping.truncate(strategy_text.rule_of(after), longest_rule),
     }
+
+
+def _until(plan: migration.Plan) -> str:
+    """`2026-12-31 18:00 UTC`, the end of a standing approval; empty for other plans."""
+    return f"{datetime.fromisoformat(plan.until).astimezone(UTC):%Y-%m-%d %H:%M} UTC" if plan.until else ""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from bot.slack import block_limits, buttons, card_parts, operation_cards, service_cards
+from bot.slack import block_limits, buttons, card_parts, list_cards, operation_cards
 from bot.slack.words import Words
 from handlers import answers, messages
 from handlers.rules import migration
@@ -17,11 +17,11 @@ def home(overview: answers.Overview, person: messages.Person, words: Words, *, a
     operations = [line.operation for line in overview.services if line.operation and operation_cards.is_open(line.operation)]
     waiting = [one for one in operations if needs(one, person)]
     running = [one for one in operations if one.phase in migration.RUNNING]
-    blocks = [card_parts.header(words.plain("home.title")), *service_cards.overview_trouble(overview, words)]
+    blocks = [card_parts.header(words.plain("home.title")), *list_cards.overview_trouble(overview, words)]
     blocks += _operations("needs_you", waiting, words, show=_to_decide)
     blocks += _operations("running", running, words, show=_to_look_at)
     blocks += [card_parts.header(words.plain("overview.title", count=len(overview.services)))]
-    blocks += service_cards.service_lines(overview, words)
+    blocks += list_cards.service_lines(overview, words)
     again = card_parts.service_button(words.plain("button.refresh"), buttons.Action.REFRESH, buttons.ALL)
     blocks += card_parts.actions([*again, *card_parts.hold_button(buttons.ALL, words, safe_mode=True)])
     blocks.append(card_parts.context(words.live("home.updated", at=card_parts.date(at))))

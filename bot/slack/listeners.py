@@ -6,7 +6,7 @@ from typing import Any
 
 from slack_bolt.app.async_app import AsyncApp
 
-from bot.slack import answer_cards, buttons, dialogs, origins, parsing, reception, shift_form
+from bot.slack import answer_cards, buttons, dialogs, discover_cards, origins, parsing, reception, shift_form
 from handlers import tasks
 
 Ack = Callable[..., Awaitable[Any]]
@@ -27,6 +27,7 @@ class Listeners:
         app.action(ANY)(self.click)  # those of older versions too: a kind sentence is better than Slack's warning sign
         app.view(dialogs.REJECT)(self.rejected)
         app.view(shift_form.VIEW)(self.filled_in)
+        app.view(discover_cards.VIEW)(self.adjusted)
         app.shortcut(SHORTCUT)(self.shortcut)
         app.event("app_mention")(self.mention)
         app.event("message")(self.direct)
@@ -79,6 +80,16 @@ class Listeners:
             return
         await ack()
         self._work.start(self._desk.filled_in(asked, origin), name="shift form")
+
+    async def adjusted(self, ack: Ack, body: Body, view: Body) -> None:
+        """What cannot be an entry is said in the form, where it can be mended."""
+        origin = origins.of_view(body)
+        name, text = discover_cards.adjusted(view)
+        if wrong := discover_cards.wrong(text, self._desk.words_for(origin.user)):
+            await ack(response_action="errors", errors={discover_cards.TEXT_BLOCK: wrong})
+            return
+        await ack()
+        self._work.start(self._desk.adjusted(name, text, origin), name="discovered service")
 
     async def mention(self, body: Body, event: Body) -> None:
         if not _by_a_person(event):

@@ -11,8 +11,10 @@ Action = buttons.Action
 FOREVER = datetime.max.replace(tzinfo=UTC)  # to count every approval: a card has no clock
 ASK_TWICE_FROM = 50  # percent: from here on Approve asks whether it is meant
 WAITING = (Phase.PROPOSED, Phase.APPROVED)
-STEPS = (Phase.APPLYING, Phase.CONVERGING, Phase.VERIFYING)
+STEPS = (Phase.ARRANGING, Phase.APPLYING, Phase.CONVERGING, Phase.VERIFYING)
 MOST_APPROVALS = 8
+MOST_OBJECTS = 12
+_ENDS = frozenset({migration.Kind.FINISH, migration.Kind.REMOVE})  # after which no button leads back
 
 
 def operation_card(
@@ -31,6 +33,7 @@ def operation_card(
         card_parts.fields(_fields(operation, words), _block_id(operation, "fields")),
         card_parts.section(asked_for(operation.plan, words), _block_id(operation, "effect")),
     ]
+    blocks += _objects(operation, words)
     blocks.append(reason(operation, words, _block_id(operation, "reason")))
     blocks.append(card_parts.section(_standing(operation, words, approvers_shown), _block_id(operation, "standing")))
     blocks += card_parts.actions(offered(operation, words), _block_id(operation, "actions"))
@@ -46,6 +49,9 @@ def title(operation: migration.Operation, words: Words) -> str:
     plan = operation.plan
     if plan.kind is migration.Kind.RELEASE:
         return words.plain("operation.title.release", status=status(operation, words), service=plan.service)
+    if plan.kind in effect_words.NO_SHIFT:
+        told = {"status": status(operation, words), "service": plan.service, "steps": effect_words.climb(plan)}
+        return words.plain(f"operation.title.{plan.kind}", **told)
     facts = {"service": plan.service, "change": effect_words.briefly(plan)}
     return words.plain("operation.title.shift", status=status(operation, words), **facts)
 
@@ -109,6 +115,20 @@ def _fields(operation: migration.Operation, words: Words) -> list[Live]:
     return shown
 
 
+def _objects(operation: migration.Operation, words: Words) -> list[card_parts.Block]:
+    """By name, in the order in which they are changed; what each will be stands in the details."""
+    plan = operation.plan
+    if plan.kind not in migration.OBJECTS:
+        return []
+    if not plan.objects:
+        return [card_parts.section(words.live("operation.no_objects"), _block_id(operation, "objects"))]
+    lines = [words.live("operation.objects")]
+    lines += [words.live("bullet", sentence=code(name, 200)) for name, _ in plan.objects[:MOST_OBJECTS]]
+    if len(plan.objects) > MOST_OBJECTS:
+        lines.append(words.live("operation.more_objects", count=len(plan.objects) - MOST_OBJECTS))
+    return [card_parts.section(joined(lines), _block_id(operation, "objects"))]
+
+
 def _approvals(operation: migration.Operation, words: Words) -> Live:
     if approvals.needed(operation) == 0:
         return words.live("approvals.not_needed")
@@ -126,8 +146,7 @@ def _standing(operation: migration.Operation, words: Words, approvers_shown: str
     """What is awaited, how far it is, or how it ended and why."""
     because = card_parts.readable(foreign(operation.because, 500))
     if not is_open(operation):
-        left = effect_words.weight_left(operation)
-        return words.live(f"ended.{_end(operation)}", because=because, weight=left)
+        return _ended(operation, because, words)
     asker = card_parts.person(operation.requester, operation.requester_shown)
     if operation.phase is Phase.PROPOSED:
         if operation.revision == 1 and approvers_shown:
@@ -137,18 +156,42 @@ def _standing(operation: migration.Operation, words: Words, approvers_shown: str
     if operation.phase is Phase.APPROVED:
         return words.live("next.approved", requester=asker)
     if operation.phase in STEPS:
-        watched = operation.plan.kind is migration.Kind.RAISE
-        done, of = STEPS.index(operation.phase) + 1, len(STEPS) + (1 if watched else 0)
+        steps = _steps(operation.plan)
+        done = steps.index(operation.phase) + 1 if operation.phase in steps else 1
+        of = len(steps) + (1 if Phase.VERIFYING in steps else 0)  # what is watched is not over when it begins
         facts = {"step": words.live(f"step.{operation.phase}"), "because": because}
         return words.live("operation.running", bar=card_parts.bar(done, of), done=done, of=of, **facts)
     return words.live("operation.going_back", because=because)
+
+
+def _steps(plan: migration.Plan) -> tuple[Phase, ...]:
+    """The phases that a confirmed plan of this kind goes through."""
+    match plan.kind:
+        case migration.Kind.PREPARE | migration.Kind.REMOVE | migration.Kind.BYPASS:
+            return STEPS[:1]
+        case migration.Kind.FINISH:
+            return STEPS
+        case migration.Kind.RAISE:
+            return STEPS[1:]
+        case _:
+            return STEPS[1:3]
+
+
+def _ended(operation: migration.Operation, because: Live, words: Words) -> Live:
+    kind, end = operation.plan.kind, _end(operation)
+    facts = {"because": because, "weight": effect_words.weight_left(operation)}
+    if kind in effect_words.NO_SHIFT and operation.outcome is migration.Outcome.DONE:
+        return words.live(f"ended.done_{kind}", **facts)
+    if kind in migration.OBJECTS and operation.outcome is migration.Outcome.FAILED:
+        return words.live("ended.failed_objects", **facts)  # what was done before is in `because`: it is not always nothing
+    return words.live(f"ended.{end}", **facts)
 
 
 def offered(operation: migration.Operation, words: Words) -> list[card_parts.Block]:
     """The buttons of what may be done now, wherever the operation is shown to be decided."""
     service, details = operation.plan.service, details_button(operation, words)
     if not is_open(operation):
-        return [details, *(card_parts.hold_button(service, words) if effect_words.weight_left(operation) > 0 else [])]
+        return [details, *_afterwards(operation, words)]
     if operation.phase is Phase.PROPOSED:
         return [_approve(operation, words), _plain(operation, words, Action.REJECT), details]
     if operation.phase is Phase.APPROVED:
@@ -158,11 +201,24 @@ def offered(operation: migration.Operation, words: Words) -> list[card_parts.Blo
     return [details]
 
 
+def _afterwards(operation: migration.Operation, words: Words) -> list[card_parts.Block]:
+    """A ladder that climbs can be paused; what is at new can come back, unless there is no old any more."""
+    plan = operation.plan
+    done = operation.outcome is migration.Outcome.DONE
+    pause = []
+    if done and plan.kind is migration.Kind.RUN:
+        pause = card_parts.service_button(words.plain("button.pause"), Action.PAUSE, plan.service)
+    over = plan.kind is migration.Kind.REMOVE or (done and plan.kind is migration.Kind.FINISH)
+    back = [] if over or effect_words.weight_left(operation) == 0 else card_parts.hold_button(plan.service, words)
+    return [*pause, *back]
+
+
 def _approve(operation: migration.Operation, words: Words) -> card_parts.Block:
-    dialog = None
-    if operation.plan.after.weight >= ASK_TWICE_FROM:
+    dialog, plan = None, operation.plan
+    if plan.kind in _ENDS or plan.after.weight >= ASK_TWICE_FROM:
+        facts = {"service": plan.service, "weight": plan.after.weight}
         dialog = card_parts.confirm_dialog(
-            words.plain("approve_dialog.title", service=operation.plan.service, weight=operation.plan.after.weight),
+            words.plain(f"approve_dialog.title_{plan.kind}" if plan.kind in _ENDS else "approve_dialog.title", **facts),
             effect_words.effect_in_dialog(operation.plan, words),
             yes=words.plain("button.approve"),
             no=words.plain("dialog.cancel"),
@@ -198,7 +254,7 @@ def _plain(operation: migration.Operation, words: Words, action: Action) -> card
 
 def _moves_traffic(operation: migration.Operation) -> bool:
     """It may yet, or it has: then the card ends with the line that takes it back."""
-    if operation.plan.kind is migration.Kind.RELEASE:
+    if operation.plan.kind in (migration.Kind.RELEASE, migration.Kind.REMOVE, migration.Kind.PREPARE):
         return False
     return is_open(operation) or operation.generation > 0 or effect_words.weight_left(operation) > 0
 

@@ -90,15 +90,37 @@ class Reception:
                 there = origins.moved(origin, self._channels[0]) if origin.in_home else origin  # as the tab was drawn
                 by = await self._asking(there, fresh=click.action is buttons.Action.APPROVE)
                 return await self._clicks.about_operation(click, by)
-            if click.action is buttons.Action.REFRESH:
-                return None
-            lowering = click.action is buttons.Action.HOLD
-            by = await (self._lowering(origin) if lowering else self._asking(origin))
-            return await self._clicks.about_service(click, by)
+            return await self._about_all(click, origin)
 
         await self._answered(origin, carried_out)
         if origin.in_home:
             await self.home(origin)
+
+    async def _about_all(
+        self, click: buttons.ServiceClick | buttons.PageClick | buttons.FoundClick, origin: origins.Origin
+    ) -> Shown | None:
+        """What is about no operation."""
+        if click.action is buttons.Action.REFRESH:
+            return None
+        if click.action is buttons.Action.SHIFT:
+            await self.shift_form(origin)
+            return None
+        there = origins.moved(origin, self._channels[0]) if origin.in_home else origin  # as the tab was drawn
+        if isinstance(click, buttons.PageClick):
+            return await self._clicks.about_page(click, await self._lowering(there))
+        if isinstance(click, buttons.FoundClick):
+            return await self._clicks.about_found(click, await self._asking(there))
+        lowering = click.action in (buttons.Action.HOLD, buttons.Action.PAUSE)
+        return await self._clicks.about_service(click, await (self._lowering(there) if lowering else self._asking(there)))
+
+    async def adjusted(self, name: str, text: str, origin: origins.Origin) -> None:
+        """The form of a proposal was submitted; it has no channel, and is answered in the first where changes are heard."""
+        there = origins.moved(origin, self._channels[0])
+
+        async def carried_out() -> Shown:
+            return await self._commands.journey.accept_adjusted(name, text, await self._asking(there))
+
+        await self._answered(there, carried_out)
 
     async def rejected(self, click: buttons.OperationClick, reason: str, origin: origins.Origin) -> None:
         """The reject view was submitted; it belongs where the card is."""

@@ -1,34 +1,40 @@
-"""Cards about services: one, all of them, the past of one, a plan that nobody asked for yet. Pure."""
+"""Cards about one service: where it stands, and a plan that nobody asked for yet. Pure."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
-from bot.slack import buttons, card_parts, effect_words, operation_cards, strategy_text
+from bot.slack import buttons, card_parts, effect_words, journey_cards, list_cards, operation_cards, strategy_text
 from bot.slack.words import Live, Words, code, foreign, joined
 from handlers import answers
-from handlers.rules import migration
-from k8s import model, suppression
+from handlers.rules import migration, soaking
+from k8s import entry_change, model, suppression
 
 Action = buttons.Action
 DIFF_IN_PREVIEW = 2_000
-LINES_BUDGET = 8_500  # characters of a list; the rest of block_limits.TEXT_IN_MESSAGE is for what stands around it
+_HALF_OPEN = "half open: "  # how an agent's reason begins while its breaker tries again
 
 
-def status_card(status: answers.ServiceStatus, words: Words, *, take_back: str) -> card_parts.Shown:
-    """One service. `take_back`: the kubectl line, shown while the new cluster gets anything."""
+def status_card(status: answers.ServiceStatus, words: Words, *, take_back: str, at: datetime) -> card_parts.Shown:
+    """One service. `take_back`: the kubectl line, shown while the new cluster gets anything. `at`: when it was read."""
     facts = {"service": status.name, "phase": words.plain(f"service_phase.{status.phase}"), "weight": status.weight}
     blocks = [card_parts.header(_title(status, words, facts)), card_parts.fields(_status_fields(status, words))]
     if status.exposure:
         hosts = {"old_host": status.exposure.old_host, "new_host": status.exposure.new_host}
         blocks.append(card_parts.section(words.live("field.hosts", **hosts)))  # a field is too narrow for a whole host
     if status.suppressed:
-        said = words.live("status.suppressed", approved=status.weight, **_kept_from_new(status.suppressed, words))
+        key = "status.suppressed_on_trial" if _on_trial(status) else "status.suppressed"
+        said = words.live(key, approved=status.weight, **_kept_from_new(status.suppressed, words))
         blocks.insert(1, card_parts.section(said))
+    if status.journey:
+        ladder = status.wished.ladder if status.wished else ()
+        blocks += journey_cards.way(status.journey, ladder, words, at=at)
+        blocks += journey_cards.gates_of(status.journey.judgement, status.weight, words)
     blocks += _holds(status.holds, words)
     blocks += _proxies(status, words)
     if not status.synced:
         blocks.insert(1, card_parts.section(words.live("overview.not_synced")))
-    blocks += _sentences(words.live("status.firing"), status.firing, words)
-    blocks += _sentences(words.live("status.trouble"), status.trouble, words)
+    blocks += card_parts.under(words.live("status.firing"), status.firing, words)
+    blocks += card_parts.under(words.live("status.trouble"), status.trouble, words)
     if status.operation:
         under_way = words.live("status.under_way", title=operation_cards.title(status.operation, words))
         blocks.append({**card_parts.section(under_way), "accessory": operation_cards.details_button(status.operation, words)})
@@ -39,52 +45,9 @@ def status_card(status: answers.ServiceStatus, words: Words, *, take_back: str) 
     blocks += card_parts.actions(_status_buttons(status, words))
     if status.weight > 0:
         blocks += card_parts.take_back_line(take_back, words)
-    if status.suppressed:
+    if status.suppressed and not _on_trial(status):
         return card_parts.Shown(foreign(_title(status, words, facts)), blocks)
     return card_parts.Shown(words.live("status.text", served=status.served, **facts), blocks)
-
-
-def overview_card(overview: answers.Overview, words: Words) -> card_parts.Shown:
-    """All services, those that need a look first; what finds no room is counted."""
-    count = len(overview.services)
-    blocks = [card_parts.header(words.plain("overview.title", count=count)), *overview_trouble(overview, words)]
-    blocks += service_lines(overview, words)
-    again = card_parts.service_button(words.plain("button.refresh"), Action.STATUS, buttons.ALL)
-    blocks += card_parts.actions([*again, *card_parts.hold_button(buttons.ALL, words, safe_mode=True)])
-    moving = sum(1 for line in overview.services if line.weight > 0)
-    held = sum(1 for line in overview.services if line.holds)
-    return card_parts.Shown(words.live("overview.text", count=count, moving=moving, held=held), blocks)
-
-
-def service_lines(overview: answers.Overview, words: Words) -> list[card_parts.Block]:
-    """One line a service, within a message's limits; `and N more` when there is no room."""
-    if not overview.services:
-        return [card_parts.section(words.live("overview.empty"))]
-    lines = [_service_line(line, words) for line in sorted(overview.services, key=_calm)]
-    blocks, shown = card_parts.packed(lines, LINES_BUDGET)
-    if shown < len(lines):
-        blocks.append(card_parts.context(words.live("overview.more", count=len(lines) - shown)))
-    return blocks
-
-
-def overview_trouble(overview: answers.Overview, words: Words) -> list[card_parts.Block]:
-    """What is wrong with the whole, before anything else; empty when nothing is."""
-    blind = [] if overview.synced else [card_parts.section(words.live("overview.not_synced"))]
-    return [*blind, *_sentences(words.live("status.trouble"), overview.trouble, words)]
-
-
-def history_card(service: str, past: Sequence[answers.Past], words: Words) -> card_parts.Shown:
-    """Changes that were made, newest first (the order of `past`)."""
-    title = words.plain("history.title", service=service)
-    text = words.live("history.text", service=service, count=len(past))
-    if not past:
-        return card_parts.Shown(
-            text, [card_parts.header(title), card_parts.section(words.live("history.empty", service=service))]
-        )
-    blocks, shown = card_parts.packed([_past(one, words) for one in past], LINES_BUDGET)
-    if shown < len(past):
-        blocks.append(card_parts.context(words.live("history.more", count=len(past) - shown)))
-    return card_parts.Shown(text, [card_parts.header(title), *blocks])
 
 
 def preview_card(preview: answers.Preview, words: Words, *, take_back: str = "") -> card_parts.Shown:
@@ -117,24 +80,30 @@ def preview_card(preview: answers.Preview, words: Words, *, take_back: str = "")
     return card_parts.Shown(words.live("preview.text", **facts), [*blocks, *card_parts.take_back_line(take_back, words)])
 
 
+def _on_trial(status: answers.ServiceStatus) -> bool:
+    """A breaker lets so many requests through that what is served is what was approved: nothing is kept from new."""
+    return status.suppressed is not None and status.suppressed.lowest == status.suppressed.highest == status.weight
+
+
 def _title(status: answers.ServiceStatus, words: Words, facts: Mapping[str, object]) -> str:
-    if status.suppressed:
-        return words.plain("status.title_suppressed", **facts, now=_now(status.suppressed))
+    if status.suppressed and not _on_trial(status):
+        return words.plain("status.title_suppressed", **facts, now=list_cards.now(status.suppressed))
     return words.plain("status.title", **facts)
 
 
 def _kept_from_new(suppressed: suppression.Suppressed, words: Words) -> dict[str, object]:
     """The facts of a breaker that cuts; the reason is an agent's, whatever the language around it."""
-    why = foreign(suppressed.why, 250)
+    why = foreign(_each_once(suppressed.why), 250)
     if suppressed.since:
         why = words.live("status.suppressed_since", why=why, since=card_parts.moment(suppressed.since))
-    return {"now": _now(suppressed), "count": len(suppressed.pods), "of": suppressed.total, "why": why}
+    return {"now": list_cards.now(suppressed), "count": len(suppressed.pods), "of": suppressed.total, "why": why}
 
 
-def _now(suppressed: suppression.Suppressed) -> str:
-    """What proxies serve meanwhile: `0%`, or `0–25%` where not every breaker is open."""
-    low, high = suppressed.lowest, suppressed.highest
-    return f"{low}%" if low == high else f"{low}–{high}%"
+def _each_once(why: str) -> str:
+    """Agents' reasons without those that differ only in that one of them tries again already."""
+    reasons = [one.strip() for one in why.split("; ")]
+    on_trial = {one.removeprefix(_HALF_OPEN) for one in reasons if one.startswith(_HALF_OPEN)}
+    return "; ".join(dict.fromkeys(one for one in reasons if one not in on_trial)) or why
 
 
 def _status_fields(status: answers.ServiceStatus, words: Words) -> list[Live]:
@@ -181,11 +150,6 @@ def _proxies(status: answers.ServiceStatus, words: Words) -> list[card_parts.Blo
     return [card_parts.section(heading), *card_parts.listed(lines, 1_800, words)]
 
 
-def _sentences(heading: Live, sentences: Sequence[str], words: Words) -> list[card_parts.Block]:
-    lines = [words.live("bullet", sentence=one) for one in sentences]
-    return [card_parts.section(heading), *card_parts.listed(lines, 1_000, words)] if lines else []
-
-
 def _what_next(status: answers.ServiceStatus, words: Words) -> Live:
     """The one thing to type now."""
     name = status.name
@@ -196,6 +160,8 @@ def _what_next(status: answers.ServiceStatus, words: Words) -> Live:
         return words.live("status.next", command=code(f"/migrate safe-mode off {name} {words.plain('preview.reason')}"))
     if status.operation:
         return words.live("status.next_on_card")
+    if status.journey and (told := _next_on_the_way(status.journey, words)):
+        return told
     ladder = status.wished.ladder if status.wished else (5, 25, 50, 75, 100)
     step = next((weight for weight in ladder if weight > status.weight), None)
     if step is None:
@@ -203,63 +169,36 @@ def _what_next(status: answers.ServiceStatus, words: Words) -> Live:
     return words.live("status.next", command=code(f"/migrate shift {name} {step}% {words.plain('preview.reason')}"))
 
 
+def _next_on_the_way(journey: answers.JourneyStatus, words: Words) -> Live | None:
+    """None: nothing but the next shift."""
+    name, why = journey.service, words.plain("preview.reason")
+    if journey.run is not None and not journey.run.paused and journey.next_step is not None:
+        return words.live("status.next_by_itself", weight=journey.next_step, command=code(f"/migrate pause {name} {why}"))
+    match journey.stage:
+        case answers.Stage.NEW if journey.entry.state is entry_change.EntryState.DIRECT:
+            told = [code(f"/migrate preflight {name}"), code(f"/migrate prepare {name} {why}")]
+            return words.live("status.next", command=joined(told, " → "))
+        case answers.Stage.BACKUP:
+            left = soaking.span(journey.backup_left or 0.0)
+            return words.live("status.next_after_backup", left=left, command=code(f"/migrate finish {name} {why}"))
+        case answers.Stage.FINISHABLE:
+            return words.live("status.next", command=code(f"/migrate finish {name} {why}"))
+        case answers.Stage.FINISHED:
+            return words.live("status.next", command=code(f"/migrate finish {name} remove {why}"))
+        case answers.Stage.REMOVED:
+            return words.live("status.next", command=code(f"/migrate history {name}"))
+        case _:
+            return None
+
+
 def _status_buttons(status: answers.ServiceStatus, words: Words) -> list[card_parts.Block]:
     again = card_parts.service_button(words.plain("button.refresh"), Action.STATUS, status.name)
+    if status.journey:
+        again += journey_cards.buttons_of(status.journey, words)
+        if status.journey.stage in (answers.Stage.FINISHED, answers.Stage.REMOVED):
+            return again  # there is no old to go back to
     if status.weight > 0:
         return [*card_parts.hold_button(status.name, words), *again]
     if status.holds:
         return [*again, *card_parts.service_button(words.plain("button.release"), Action.RELEASE, status.name)]
     return [*card_parts.hold_button(status.name, words, safe_mode=True), *again]
-
-
-def _service_line(line: answers.ServiceLine, words: Words) -> Live:
-    note = words.live("overview.held", count=len(line.holds)) if line.holds else words.live("overview.steady")
-    if line.operation:
-        note = Live(note + _under_way(line.operation, words))
-    elif not line.holds and line.phase is not migration.Phase.STEADY:
-        note = words.live("overview.phase", phase=words.plain(f"service_phase.{line.phase}"))
-    if line.suppressed:
-        facts = {"now": _now(line.suppressed), "count": len(line.suppressed.pods), "of": line.suppressed.total}
-        note = Live(note + words.live("overview.suppressed", **facts))
-    if line.wish != line.weight and not line.operation:
-        note = Live(note + words.live("overview.wish", wish=line.wish))
-    return words.live("overview.line", bar=card_parts.weight_bar(line.weight), service=line.name, weight=line.weight, note=note)
-
-
-def _under_way(operation: migration.Operation, words: Words) -> Live:
-    plan, status = operation.plan, operation_cards.status(operation, words)
-    if plan.kind is migration.Kind.RELEASE:
-        return words.live("overview.release", status=status)
-    return words.live("overview.operation", status=status, change=effect_words.briefly(plan))
-
-
-def _calm(line: answers.ServiceLine) -> tuple[bool, bool, str]:
-    """Sorts what needs a look before what moves, and that before the rest; by name."""
-    return not (line.operation or line.holds or line.suppressed or line.wish != line.weight), line.weight == 0, line.name
-
-
-def _past(one: answers.Past, words: Words) -> Live:
-    at = card_parts.date(one.at) if one.at else words.live("history.unknown_time")
-    first = [words.live("history.line", at=at, change=_weights(one, words), who=card_parts.person(one.who, one.who))]
-    if one.approved_by:
-        first.append(words.live("history.approved", who=foreign(", ".join(one.approved_by))))
-    lines = [joined(first, " ")]
-    if one.reason:
-        lines.append(words.live("history.reason", reason=foreign(one.reason, 200)))
-    elif one.sentence:
-        lines.append(words.live("history.said", sentence=foreign(one.sentence, 200)))
-    # The plan is what the card showed and people approved; what Ferry settled by itself has only its record.
-    proof = {
-        "generation": one.generation,
-        "hash": code((one.plan or one.hash)[:8] or "-"),
-        "operation": code(one.operation or "-"),
-    }
-    named = words.live("history.approved_plan", **proof) if one.plan else words.live("history.proof", **proof)
-    return joined([*lines, named])
-
-
-def _weights(one: answers.Past, words: Words) -> Live:
-    before = 0 if one.before is None and one.generation <= 1 else one.before  # before the first record everything goes to old
-    if before is None:
-        return words.live("history.change_from_unknown", after=one.weight)
-    return words.live("history.change", before=before, after=one.weight)

@@ -4,6 +4,7 @@ Commands and the form read it here, so that both refuse the same things in the s
 business: a rule that comes out of here is one that an exposure takes.
 """
 
+import difflib
 import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -45,7 +46,10 @@ def kind_of(word: str) -> model.Strategy:
     """Raises RuleError."""
     kind = word.lower()
     if kind not in list(model.Strategy):
-        raise RuleError(f"“{_shown(word)}” is no strategy; a strategy is one of {KINDS}.", _typed(model.Strategy.HEADER))
+        close = difflib.get_close_matches(kind, list(model.Strategy), n=1, cutoff=0.6)
+        meant = f" Did you mean {close[0]}?" if close else ""
+        better = model.Strategy(close[0]) if close else model.Strategy.HEADER
+        raise RuleError(f"“{_shown(word)}” is no strategy; a strategy is one of {KINDS}.{meant}", _typed(better))
     return model.Strategy(kind)
 
 

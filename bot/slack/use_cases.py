@@ -1,13 +1,14 @@
 """What the Slack side needs of the rest, as Protocols: `handlers.front.Front` satisfies them, and so does a test's stand-in."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from bot.slack import card_writer
-from handlers import answers, messages, ports
-from handlers.rules import key_outlook, migration, refusals
-from k8s import model
+from handlers import answers, discovering, messages, ports
+from handlers.rules import effects, key_outlook, migration, refusals
+from k8s import discovery, model, preflight
 
 
 class Reads(Protocol):
@@ -24,6 +25,8 @@ class Reads(Protocol):
     async def operation(self, operation_id: str) -> migration.Operation | None: ...
 
     async def waiting(self, service: str) -> migration.Operation | None: ...
+
+    async def past_exposure(self, service: str, generation: int) -> model.Exposure | refusals.Refusal: ...
 
     def keys(self, plan: migration.Plan) -> key_outlook.Outlook | key_outlook.Unseen | None: ...
 
@@ -49,8 +52,25 @@ class Changes(Protocol):
     async def hold(self, message: messages.PlaceHold) -> answers.Placed: ...
 
 
+class Discovers(Protocol):
+    """What the old cluster serves; `handlers.discovering.Discovering` satisfies it."""
+
+    async def discover(self) -> discovery.Found: ...
+
+    async def accept(self, asked: discovering.Accept) -> discovering.Accepted: ...
+
+
+class Preflights(Protocol):
+    """`handlers.preflighting.Preflighting` satisfies it."""
+
+    async def preflight(self, service: str) -> preflight.Report: ...
+
+
 class Front(Reads, Changes, Protocol):
     """The one entrance to the use cases."""
+
+
+Events = Callable[[str, int], Awaitable[Sequence[tuple[datetime, effects.AuditEvent]]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +78,8 @@ class Behind:
     """Everything behind the listeners, in one value. `namespace`: of the holds, for the kubectl line on cards.
 
     `unread`: why the cluster cannot be read completely now, as one sentence; empty: what is not found does not exist.
+    `events`: the newest of the audit, of a service (empty: of all) and so many; raises handlers.errors.Away.
+    None of these, of `discovers` and of `preflights`: nobody can look here, and that is what is answered.
     """
 
     front: Front
@@ -68,3 +90,6 @@ class Behind:
     clock: ports.Clock
     namespace: str
     unread: Callable[[], str]
+    events: Events | None = None
+    discovers: Discovers | None = None
+    preflights: Preflights | None = None

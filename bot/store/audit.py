@@ -95,7 +95,7 @@ class AuditChain:
             except errors.Away as away:
                 _log.warning("a new audit chain begins: the one before cannot be read", replica=self._replica, why=str(away))
             self._continued = True
-            if (last := _event(self._stored_text)) is not None:
+            if (last := read(self._stored_text)) is not None:
                 self._seq = self._stored_seq = last["seq"]
                 self._head = last["hash"]
 
@@ -177,7 +177,7 @@ class AuditChain:
     def _go_on_after(self, last: str) -> None:
         """Redis ends with something else than it did: an event of ours, nothing, an older copy, or another writer's."""
         self._stored_text = last
-        found = _event(last)
+        found = read(last)
         seq = found["seq"] if found else 0
         ours = any(_text(event) == last for event in self._kept)
         if ours or seq < self._kept[0]["seq"]:
@@ -190,7 +190,8 @@ def _text(event: Event) -> str:
     return json.dumps(event, separators=(",", ":"))
 
 
-def _event(text: str) -> Event | None:
+def read(text: str) -> Event | None:
+    """One stored event; None: it is none of ours, or was cut off."""
     try:
         event = json.loads(text) if text else None
     except ValueError:

@@ -7,7 +7,8 @@ from hypothesis import strategies as some
 from bot.slack import buttons
 from handlers.rules import effects
 
-ABOUT_OPERATION = sorted(set(buttons.Action) - buttons.ABOUT_SERVICE)
+ABOUT_OPERATION = sorted(set(buttons.Action) - buttons.ABOUT_SERVICE - buttons.PAGES - buttons.ABOUT_FOUND)
+DIGEST = "0123456789abcdef"
 OPERATION_IDS = some.from_regex(buttons.OPERATION_ID, fullmatch=True)
 REVISIONS = some.integers(1, 999_999_999)
 
@@ -23,6 +24,28 @@ def test_a_click_on_an_operation_reads_back_what_the_card_wrote(action: str, ope
 def test_a_click_on_a_service_reads_back_its_name(action: str, service: str) -> None:
     assert buttons.decode(action, buttons.service_value(service)) == buttons.ServiceClick(buttons.Action(action), service)
     assert buttons.names_service(service)
+
+
+@pytest.mark.parametrize(("page", "part"), [(1, ""), (12, "team.example-1")])
+@pytest.mark.parametrize("action", sorted(buttons.PAGES))
+def test_a_click_on_a_page_reads_back_which(action: str, page: int, part: str) -> None:
+    assert buttons.decode(action, buttons.page_value(page, part)) == buttons.PageClick(buttons.Action(action), page, part)
+
+
+@pytest.mark.parametrize(("name", "part"), [("api-name01", ""), ("all", ""), ("all", "dev.example")])
+@pytest.mark.parametrize("action", sorted(buttons.ABOUT_FOUND))
+def test_a_click_on_what_was_discovered_reads_back_what_was_seen(action: str, name: str, part: str) -> None:
+    click = buttons.decode(action, buttons.found_value(name, DIGEST, part))
+    assert click == buttons.FoundClick(buttons.Action(action), name, DIGEST, part)
+
+
+@pytest.mark.parametrize("value", ["pg1|0|", "pg1|1|<!channel>", "fnd1|xyz|all|", f"fnd1|{DIGEST}|Shop|", "svc1|shop"])
+def test_a_page_or_proposal_that_nobody_made_is_refused(value: str) -> None:
+    for action in (buttons.Action.SERVICES, buttons.Action.ACCEPT):
+        with pytest.raises(buttons.ButtonError):
+            buttons.decode(action, value)
+    with pytest.raises(ValueError, match="cannot stand in a button"):
+        buttons.page_value(0)
 
 
 @pytest.mark.parametrize("service", ["", "Shop", "a|b", "a b", "-a", "x" * 64, "<!channel>", "shop\n"])
@@ -72,4 +95,4 @@ def test_no_text_whatever_raises_anything_else(action: str, value: str) -> None:
         click = buttons.decode(action, value)
     except buttons.ButtonError:
         return
-    assert isinstance(click, buttons.OperationClick | buttons.ServiceClick)
+    assert isinstance(click, buttons.Click)

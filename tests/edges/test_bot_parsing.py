@@ -1,10 +1,13 @@
 """What people type, as values; and that no text whatever makes the parser raise anything but a usage error."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
 from bot.slack import parsing, strategy_text
+from bot.slack.wanted import Mode, Stage
 from k8s import model
 
 
@@ -42,6 +45,42 @@ def test_a_percentage_may_be_written_in_many_ways(text: str) -> None:
         ("rollback api-name01 to", parsing.Rollback("api-name01", None, "to")),
         ("rollback api-name01 it is slow", parsing.Rollback("api-name01", None, "it is slow")),
         ("rollback api-name01 to 5 % it is slow", parsing.Rollback("api-name01", 5, "it is slow")),
+        ("rollback api-name01 to 5 it is slow", parsing.Rollback("api-name01", None, "it is slow", generation=5)),
+        ("help me", parsing.Help()),
+        ("help shift", parsing.Help("shift")),
+        ("help remove", parsing.Help("remove")),
+        ("discover", parsing.Discover()),
+        ("discover Team.example", parsing.Discover("team.example")),
+        ("preflight api-name01", parsing.Preflight("api-name01")),
+        ("prepare api-name01 as agreed", parsing.Objects(Stage.PREPARE, "api-name01", "as agreed")),
+        ("bypass api-name01", parsing.Objects(Stage.BYPASS, "api-name01")),
+        ("finish api-name01", parsing.Finish("api-name01")),
+        ("finish api-name01 the week is over", parsing.Finish("api-name01", "the week is over")),
+        ("finish api-name01 remove it is idle", parsing.Objects(Stage.REMOVE, "api-name01", "it is idle")),
+        ("run api-name01", parsing.Run("api-name01")),
+        ("run api-name01 ask because", parsing.Run("api-name01", Mode.ASK, reason="because")),
+        ("run api-name01 because", parsing.Run("api-name01", Mode.ASK, reason="because")),
+        ("run api-name01 AUTO until 7d go", parsing.Run("api-name01", Mode.AUTO, None, timedelta(days=7), "go")),
+        ("run api-name01 auto until 36h", parsing.Run("api-name01", Mode.AUTO, None, timedelta(hours=36))),
+        (
+            "run api-name01 auto until 2026-12-31 go",
+            parsing.Run("api-name01", Mode.AUTO, datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC), None, "go"),
+        ),
+        (
+            "run api-name01 auto until 2026-12-31T18:00+08:00",
+            parsing.Run("api-name01", Mode.AUTO, datetime(2026, 12, 31, 10, 0, tzinfo=UTC)),
+        ),
+        (
+            "run api-name01 auto until 2026-12-31t18:00z",
+            parsing.Run("api-name01", Mode.AUTO, datetime(2026, 12, 31, 18, 0, tzinfo=UTC)),
+        ),
+        ("run api-name01 skip enough was seen", parsing.Skip("api-name01", "enough was seen")),
+        ("pause api-name01 lunch", parsing.Pause("api-name01", "lunch")),
+        ("resume api-name01", parsing.Resume("api-name01")),
+        ("audit", parsing.Audit()),
+        ("audit api-name01", parsing.Audit("api-name01")),
+        ("drift", parsing.Drift()),
+        ("drift api-name01", parsing.Drift("api-name01")),
         ("safe-mode on", parsing.SafeMode(on=True)),
         ("safe-mode off api-name01 fixed", parsing.SafeMode(on=False, service="api-name01", reason="fixed")),
         ("safe-mode on all fire", parsing.SafeMode(on=True, service="all", reason="fire")),
@@ -89,14 +128,14 @@ def test_a_rule_is_written_as_it_is_typed(rule: str) -> None:
     ("text", "says", "attempt"),
     [
         ("shift a strategy", "one of weight, header, ip, user", "shift a strategy header X-Canary=yes 25% reason"),
-        ("shift a strategy magic 5% x", "“magic” is no strategy", "shift a strategy header X-Canary=yes 25% reason"),
+        ("shift a strategy magic 5% x", "“magic” is no strategy", "shift a strategy header X-Canary=yes 5% reason"),
         ("shift a strategy ip", "needs to know which requests", "shift a strategy ip 10.2.0.0/16 25% reason"),
-        ("shift a strategy ip 5% x", "needs to know which requests", "shift a strategy ip 10.2.0.0/16 25% reason"),
-        ("shift a strategy ip here 5% x", "“here” is no network", "shift a strategy ip 10.2.0.0/16 25% reason"),
+        ("shift a strategy ip 5% x", "needs to know which requests", "shift a strategy ip 10.2.0.0/16 5% reason"),
+        ("shift a strategy ip here 5% x", "“here” is no network", "shift a strategy ip 10.2.0.0/16 5% reason"),
         (
             "shift a strategy ip 10.7.0.1/16 5% x",
             "the network itself is 10.7.0.0/16",
-            "shift a strategy ip 10.7.0.0/16 25% reason",
+            "shift a strategy ip 10.7.0.0/16 5% reason",
         ),
         ("shift a 5% strategy ip 0.0.0.0/0 x", "too wide", "shift a 5% strategy ip 10.2.0.0/16 reason"),
         (
@@ -113,15 +152,15 @@ def test_a_rule_is_written_as_it_is_typed(rule: str) -> None:
         ("shift a strategy ip 10.8.0.0/16 why", "“why” is not a whole percentage", "shift a strategy ip 10.8.0.0/16 25% reason"),
         ("shift a strategy ip 10.8.0.0/16 5%", "Say why", "shift a strategy ip 10.8.0.0/16 5% reason"),
         ("shift a 5% strategy ip 10.8.0.0/16 9% x", "two percentages, 5% and 9%", "shift a 5% strategy ip 10.8.0.0/16 reason"),
-        ("shift a ip 10.8.0.0/16 5% x", "The word strategy stands before ip", "shift a strategy ip 10.2.0.0/16 25% reason"),
-        ("shift a weight 5% x", "The word strategy stands before weight", "shift a strategy weight 25% reason"),
+        ("shift a ip 10.8.0.0/16 5% x", "The word strategy stands before ip", "shift a strategy ip 10.2.0.0/16 5% reason"),
+        ("shift a weight 5% x", "The word strategy stands before weight", "shift a strategy weight 5% reason"),
         ("shift a 5% ip 10.8.0.0/16 x", "right beside the percentage", "shift a 5% strategy ip 10.8.0.0/16 reason"),
         ("shift a 5% why strategy ip 10.8.0.0/16", "right beside the percentage", "shift a 5% strategy ip 10.8.0.0/16 reason"),
         ("plan a strategy ip 10.8.0.0/16", "how much of the matching", "plan a strategy ip 10.8.0.0/16 25% reason"),
         (
             f"shift a strategy ip {'10.8.0.0/16,' * 200} 5% x",
             "at most 1500 characters",
-            "shift a strategy ip 10.2.0.0/16 25% reason",
+            "shift a strategy ip 10.2.0.0/16 5% reason",
         ),
     ],
 )
@@ -188,6 +227,19 @@ def test_a_name_after_list_is_what_status_is_for(text: str, attempt: str) -> Non
         ("safe-mode", "on or off"),
         ("history", "whose history"),
         ("status one two", "too many"),
+        ("run a auto until", "before a date"),
+        ("run a auto until someday", "“someday” is no date"),
+        ("run a until 7d", "Only a standing approval has an end"),
+        ("run a skip", "Say why the rest of the soak"),
+        ("run a atuo", "Did you mean auto?"),
+        ("run a auto untill 7d", "Did you mean until?"),
+        ("run a skpi enough", "Did you mean skip?"),
+        ("finish a remvoe", "Did you mean remove?"),
+        ("remove a", "the last part of finish"),
+        ("preflight", "which service"),
+        ("discover a b", "one word at most"),
+        ("discover <!x>", "no part of a host"),
+        ("rollback a to 5x", "whole percentage"),
         ("x" * 5000, "5000 characters"),
     ],
 )
@@ -207,11 +259,45 @@ def test_the_suggested_text_is_itself_understood() -> None:
 
 
 @pytest.mark.parametrize(
-    ("typed", "meant"), [("shfit api 5%", "shift"), ("rolback api", "rollback"), ("safemode on", "safe-mode")]
+    ("typed", "meant"),
+    [
+        ("shfit api 5%", "shift"),
+        ("rolback api", "rollback"),
+        ("safemode on", "safe-mode"),
+        ("prepair api", "prepare"),
+        ("finsh api", "finish"),
+        ("disover", "discover"),
+        ("preflihgt api", "preflight"),
+        ("bypas api", "bypass"),
+        ("puase api", "pause"),
+        ("rusume api", "resume"),
+        ("rnu api", "run"),
+        ("adit", "audit"),
+        ("drft", "drift"),
+    ],
 )
 def test_a_misspelt_verb_is_guessed_but_never_carried_out(typed: str, meant: str) -> None:
     with pytest.raises(parsing.UsageError, match=f"Did you mean {meant}"):
         parsing.parse(typed)
+
+
+def test_an_example_keeps_the_percentage_that_was_typed() -> None:
+    for typed in (
+        "shift a strategy hedaer X-Team=b 50% because",
+        "shift a strategy ip nowhere 50% x",
+        "shift a header X=y 50% x",
+    ):
+        with pytest.raises(parsing.UsageError) as caught:
+            parsing.parse(typed)
+        asked = parsing.parse(caught.value.attempt)
+        assert isinstance(asked, parsing.Shift)
+        assert asked.weight == 50
+
+
+def test_a_misspelt_strategy_is_guessed_in_the_example() -> None:
+    with pytest.raises(parsing.UsageError, match="Did you mean user") as caught:
+        parsing.parse("shift a 10% strategy usr cookie:uid x")
+    assert "strategy user " in caught.value.attempt
 
 
 def test_people_in_a_reason_become_names_and_cannot_be_pinged() -> None:

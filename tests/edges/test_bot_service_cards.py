@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from bot.slack import answer_cards, block_limits, buttons, home_view, parsing, service_cards, words
+from bot.slack import answer_cards, block_limits, buttons, history_cards, home_view, list_cards, parsing, service_cards, words
 from handlers import answers, messages
 from handlers.rules import migration, refusals
 from k8s import model, views
-from tests.edges import card_checks
+from tests.edges import card_checks, journey_plans
 from tests.rules import builders
 
 Phase = migration.Phase
@@ -72,6 +72,10 @@ def hold(reason: str = "errors", service: str = "shop") -> model.Hold:
     return model.Hold(service, "h-1", reason=reason, by="slack:T0/U0BOB", since="2026-01-02T12:00:00Z")
 
 
+def next_page(blocks: list[card_checks.Block]) -> str:
+    return str(card_checks.pressed(blocks)[Action.SERVICES]["value"])
+
+
 def texts(blocks: list[card_checks.Block]) -> str:
     return "\n".join(block_limits.texts_of(blocks))
 
@@ -91,7 +95,7 @@ def test_the_status_names_what_is_served_held_wished_and_wrong(say: words.Words)
         firing=("NewClusterErrors is firing",),
         trouble=("migration.yaml:4 is refused",),
     )
-    shown = service_cards.status_card(full, say, take_back=LINE)
+    shown = service_cards.status_card(full, say, take_back=LINE, at=builders.NOON)
     card_checks.passes(shown)
     said = texts(shown.blocks)
     for part in ("25%", "50%", "2 of 2 proxies", "too many errors", "h-1", "NewClusterErrors", "migration.yaml:4", "all is well"):
@@ -104,19 +108,25 @@ def test_the_status_names_what_is_served_held_wished_and_wrong(say: words.Words)
 def test_what_is_not_known_of_the_proxies_is_no_proxy() -> None:
     blind = answers.ProxyLine("(not all proxies are known: no answer)", False, None, 0, "gives no answer")
     known = status(trouble=("(not all proxies are known: no answer) gives no answer",))
-    said = texts(service_cards.status_card(replace(known, proxies=(blind, *known.proxies)), ENGLISH, take_back=LINE).blocks)
+    said = texts(
+        service_cards.status_card(
+            replace(known, proxies=(blind, *known.proxies)), ENGLISH, take_back=LINE, at=builders.NOON
+        ).blocks
+    )
     assert said.count("not all proxies are known") == 1, "under what is wrong, and only there"
 
 
 def test_the_status_offers_the_button_that_fits() -> None:
     def offered(of: answers.ServiceStatus) -> dict[str, Any]:
-        buttons_shown = card_checks.pressed(service_cards.status_card(of, ENGLISH, take_back=LINE).blocks)
+        buttons_shown = card_checks.pressed(service_cards.status_card(of, ENGLISH, take_back=LINE, at=builders.NOON).blocks)
         return {action: button["text"]["text"] for action, button in buttons_shown.items()}
 
     assert offered(status(25)) == {Action.HOLD: "Roll back", Action.STATUS: "Refresh"}
     assert offered(status(0)) == {Action.HOLD: "Safe mode", Action.STATUS: "Refresh"}
     assert offered(status(0, holds=(hold(),))) == {Action.STATUS: "Refresh", Action.RELEASE: "Ask for release"}
-    danger = card_checks.pressed(service_cards.status_card(status(25), ENGLISH, take_back=LINE).blocks)[Action.HOLD]
+    danger = card_checks.pressed(service_cards.status_card(status(25), ENGLISH, take_back=LINE, at=builders.NOON).blocks)[
+        Action.HOLD
+    ]
     assert danger["style"] == "danger"
     assert "100% of the requests of shop go to the old cluster" in danger["confirm"]["text"]["text"]
 
@@ -132,19 +142,19 @@ def test_the_status_offers_the_button_that_fits() -> None:
     ],
 )
 def test_the_status_says_what_to_type_next(weight: int, changes: dict[str, Any], command: str) -> None:
-    shown = service_cards.status_card(status(weight, **changes), ENGLISH, take_back=LINE)
+    shown = service_cards.status_card(status(weight, **changes), ENGLISH, take_back=LINE, at=builders.NOON)
     assert f"Next: `{command}`" in texts(shown.blocks)
     assert parsing.parse(command)
 
 
 def test_nothing_is_taken_back_where_nothing_is() -> None:
-    assert LINE not in texts(service_cards.status_card(status(0), ENGLISH, take_back=LINE).blocks)
+    assert LINE not in texts(service_cards.status_card(status(0), ENGLISH, take_back=LINE, at=builders.NOON).blocks)
 
 
 @EVERY_LANGUAGE
 def test_two_hundred_services_fit_whole(say: words.Words) -> None:
     many = tuple(line(f"api-name{n:03}", weight=n % 101, wish=n % 101) for n in range(200))
-    shown = service_cards.overview_card(answers.Overview(many, (), synced=True), say)
+    shown = list_cards.overview_card(answers.Overview(many, (), synced=True), say)
     card_checks.passes(shown)
     said = texts(shown.blocks)
     assert [one.name for one in many if one.name not in said] == []
@@ -158,18 +168,24 @@ def test_what_finds_no_room_is_counted_and_what_needs_a_look_comes_first(say: wo
     many = [line(f"{n:04}" + "x" * 59, wish=3) for n in range(500)]
     many += [line("z" * 63, holds=("h1", "h2")), line("y" * 63, operation=builders.the(builders.in_phase(Phase.PROPOSED)))]
     many += [line("calm"), line("moving", weight=1, wish=1)]
-    shown = service_cards.overview_card(answers.Overview(tuple(many), ("trouble " * 40,) * 9, synced=False), say)
+    shown = list_cards.overview_card(answers.Overview(tuple(many), ("trouble " * 40,) * 9, synced=False), say)
     card_checks.passes(shown)
-    kept = sum(1 for one in many if one.name in texts(shown.blocks))
-    assert 50 < kept < 500
-    assert f"{len(many) - kept}" in texts(shown.blocks)
-    few = service_cards.overview_card(answers.Overview(tuple(many[-4:]), (), synced=True), say)
+    pages: list[str] = []
+    while (page := len(pages) + 1) < 100:
+        shown = list_cards.overview_card(answers.Overview(tuple(many), ("trouble " * 40,) * 9, synced=False), say, page=page)
+        card_checks.passes(shown)
+        pages.append(texts(shown.blocks))
+        if buttons.decode(Action.SERVICES, next_page(shown.blocks)) == buttons.PageClick(Action.SERVICES, 1):
+            break  # the last leads to the first
+    assert 5 < len(pages) < 20
+    assert [sum(f" {one.name} " in said for said in pages) for one in many] == [1] * len(many)
+    few = list_cards.overview_card(answers.Overview(tuple(many[-4:]), (), synced=True), say)
     places = [texts(few.blocks).index(name) for name in ("y" * 63, "z" * 63, "moving", "calm")]
     assert places == sorted(places)
 
 
 def test_the_list_says_when_it_may_be_old_and_when_it_is_empty() -> None:
-    shown = service_cards.overview_card(answers.Overview((), ("the API server is away",), synced=False), ENGLISH)
+    shown = list_cards.overview_card(answers.Overview((), ("the API server is away",), synced=False), ENGLISH)
     assert "cannot be read completely" in texts(shown.blocks)
     assert "the API server is away" in texts(shown.blocks)
     assert "No service is named" in texts(shown.blocks)
@@ -180,7 +196,7 @@ def test_the_list_says_when_it_may_be_old_and_when_it_is_empty() -> None:
 @pytest.mark.parametrize("count", [0, 1, 20, 400])
 def test_history_is_in_order_and_capped(count: int, say: words.Words) -> None:
     changes = tuple(past(n + 1000, operation=f"op-{n + 1000}", sentence="why " * 60) for n in range(count))
-    shown = service_cards.history_card("shop", changes, say)
+    shown = history_cards.history_card("shop", changes, say)
     card_checks.passes(shown)
     said = texts(shown.blocks)
     kept = [one.operation for one in changes if f"`{one.operation}`" in said]
@@ -190,12 +206,12 @@ def test_history_is_in_order_and_capped(count: int, say: words.Words) -> None:
 
 
 def test_a_change_that_nobody_dated_is_shown_all_the_same() -> None:
-    said = texts(service_cards.history_card("shop", (past(2, at=None, before=None, approved_by=()),), ENGLISH).blocks)
+    said = texts(history_cards.history_card("shop", (past(2, at=None, before=None, approved_by=()),), ENGLISH).blocks)
     assert "• *→ 25%* by <@U0ANN>, time not known\n" in said
 
 
 def test_the_past_says_from_where_by_whom_and_what_was_said_then() -> None:
-    said = texts(service_cards.history_card("shop", (past(1, before=None, at=None),), ENGLISH).blocks)
+    said = texts(history_cards.history_card("shop", (past(1, before=None, at=None),), ENGLISH).blocks)
     assert said.split("\n")[1:] == [
         "• *0% → 25%* by <@U0ANN>, time not known (approved by Bob)",
         "    When it was written: 0% → 25% confirmed",
@@ -211,7 +227,7 @@ def test_the_list_shows_the_holds_also_while_something_waits() -> None:
         line("b", operation=shift, holds=("h1",)),
         line("c", holds=("h1",)),
     )
-    said = texts(service_cards.overview_card(answers.Overview(lines, (), synced=True), ENGLISH).blocks).split("\n")
+    said = texts(list_cards.overview_card(answers.Overview(lines, (), synced=True), ENGLISH).blocks).split("\n")
     assert "▱▱▱▱▱ a 0% · 🔒 holds: 2 · 🟡 Approval needed: release" in said
     assert "▱▱▱▱▱ b 0% · 🔒 holds: 1 · 🟡 Approval needed 25% → 50%" in said
     assert "▱▱▱▱▱ c 0% · 🔒 holds: 1" in said
@@ -220,8 +236,7 @@ def test_the_list_shows_the_holds_also_while_something_waits() -> None:
 @EVERY_LANGUAGE
 @pytest.mark.parametrize("kind", migration.Kind)
 def test_a_plan_can_be_typed_as_a_request(kind: migration.Kind, say: words.Words) -> None:
-    plan = builders.the(builders.in_phase(Phase.APPROVED, kind=kind)).plan
-    plan = replace(plan, config_diff="+ line\n" * 3_000)
+    plan = replace(journey_plans.plan(kind), config_diff="+ line\n" * 3_000)
     refusal = refusals.refuse(refusals.Reason.BLOCKED, service="shop", blockers="<!channel> fires")
     for preview in (answers.Preview(plan, None), answers.Preview(plan, refusal)):
         shown = service_cards.preview_card(preview, say, take_back=LINE)
@@ -229,7 +244,13 @@ def test_a_plan_can_be_typed_as_a_request(kind: migration.Kind, say: words.Words
         card_checks.nothing_foreign_is_live(card_checks.live_texts(shown.blocks))
         assert ("fires" in texts(shown.blocks)) == (preview.refusal is not None)
     command = texts(shown.blocks).split("/migrate ", 1)[1]
-    expected = {"raise": "shift shop 50% ", "lower": "shift shop 5% ", "release": "safe-mode off shop "}[kind]
+    shifts = {
+        "raise": "shift shop 50% ",
+        "lower": "shift shop 5% ",
+        "release": "safe-mode off shop ",
+        "run": "run shop auto until ",
+    }
+    expected = shifts.get(kind, "finish shop remove " if kind is migration.Kind.REMOVE else f"{kind} shop ")
     assert f"/migrate {expected}" in texts(shown.blocks), command
 
 
@@ -335,9 +356,11 @@ def test_foreign_text_about_services_is_never_live(text: str, locale: str) -> No
     known: dict[str, Any] = {"holds": (held,) * 30, "operation": of, "last": of, "proxies": proxies, "served": text}
     everything = answers.Overview((line(text, operation=of), line(text, holds=(text,), wish=3)), (text,) * 30, synced=True)
     shown = [
-        service_cards.status_card(status(name=text, firing=(text,) * 30, trouble=(text,) * 30, **known), say, take_back=LINE),
-        service_cards.overview_card(everything, say),
-        service_cards.history_card(text, (past(1, who=text, sentence=text, approved_by=(text,) * 9, operation=text),) * 30, say),
+        service_cards.status_card(
+            status(name=text, firing=(text,) * 30, trouble=(text,) * 30, **known), say, take_back=LINE, at=builders.NOON
+        ),
+        list_cards.overview_card(everything, say),
+        history_cards.history_card(text, (past(1, who=text, sentence=text, approved_by=(text,) * 9, operation=text),) * 30, say),
         service_cards.preview_card(answers.Preview(of.plan, refusals.Refusal(refusals.Reason.HELD, text, text, text)), say),
     ]
     view = home_view.home(everything, builders.BOB, say, at=builders.NOON)
@@ -384,20 +407,20 @@ def test_foreign_text_in_short_answers_is_never_live(text: str, locale: str) -> 
 
 def test_views_and_cards_hold_plain_json() -> None:
     of = builders.the(builders.in_phase(Phase.PROPOSED))
-    shown = service_cards.overview_card(answers.Overview((line("shop", operation=of),), (), synced=True), ENGLISH)
+    shown = list_cards.overview_card(answers.Overview((line("shop", operation=of),), (), synced=True), ENGLISH)
     assert json.loads(json.dumps(shown.blocks)) == shown.blocks
 
 
 def test_history_names_the_plan_that_people_approved_and_their_reason() -> None:
     approved = past(2, reason="second step", plan="b" * 64)
-    shown = texts(service_cards.history_card("shop", (approved, past(1)), ENGLISH).blocks)
+    shown = texts(history_cards.history_card("shop", (approved, past(1)), ENGLISH).blocks)
     assert "plan `bbbbbbbb`" in shown
     assert "Reason: second step" in shown
     assert "record `aaaaaaaa`" in shown
 
 
 def test_a_status_that_may_be_old_says_so_and_recommends_no_raise() -> None:
-    said = texts(service_cards.status_card(status(synced=False), ENGLISH, take_back=LINE).blocks)
+    said = texts(service_cards.status_card(status(synced=False), ENGLISH, take_back=LINE, at=builders.NOON).blocks)
     assert "The cluster cannot be read completely" in said
     assert "/migrate rollback shop" in said
     assert "/migrate shift" not in said

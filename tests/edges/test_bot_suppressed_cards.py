@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from bot.slack import home_view, service_cards, words
+from bot.slack import home_view, list_cards, service_cards, words
 from handlers import answers
 from handlers.rules import migration
 from k8s import model, suppression
@@ -27,7 +27,7 @@ MADE_BY_PROXIES = (
 
 
 def said_of(say: words.Words, **changes: Any) -> str:
-    shown = service_cards.status_card(status(25, **changes), say, take_back=LINE)
+    shown = service_cards.status_card(status(25, **changes), say, take_back=LINE, at=builders.NOON)
     card_checks.passes(shown)
     return texts(shown.blocks)
 
@@ -67,7 +67,7 @@ def test_the_list_and_the_home_tab_show_it_first(say: words.Words) -> None:
     overview = answers.Overview(lines, (), synced=True)
     home = home_view.home(overview, ANN, say, at=builders.NOON)
     card_checks.view_passes(home)
-    shown = service_cards.overview_card(overview, say)
+    shown = list_cards.overview_card(overview, say)
     card_checks.passes(shown)
     for said in (texts(shown.blocks), texts(home["blocks"])):
         (told,) = [one for one in said.split("\n") if re.match(r"[▰▱]+ z ", one)]
@@ -96,6 +96,8 @@ def test_a_proxys_own_hold_is_told_as_what_it_is() -> None:
 def test_whatever_an_agent_says_is_not_live(locale: str, why: str, since: str) -> None:
     bad = suppression.Suppressed((why,), 1, 0, 0, why, since=since)
     latch = model.Hold("shop", "latch-" + why[:40], reason=why, by=why, since=since)
-    shown = service_cards.status_card(status(25, suppressed=bad, holds=(latch,)), words.Words(locale), take_back=LINE)
+    shown = service_cards.status_card(
+        status(25, suppressed=bad, holds=(latch,)), words.Words(locale), take_back=LINE, at=builders.NOON
+    )
     card_checks.passes(shown)
     card_checks.nothing_foreign_is_live(iter([shown.text, *card_checks.live_texts(shown.blocks)]))

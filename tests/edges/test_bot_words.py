@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from bot.slack import parsing, words
-from handlers import messages
-from handlers.rules import migration
-from k8s import model
+from bot.slack import effect_words, operation_cards, parsing, words
+from handlers import answers, messages
+from handlers.rules import gates, migration
+from k8s import entry_change, model
 
 SOURCES = sorted((Path(words.__file__).parent.parent).rglob("*.py"))
 CHINESE = re.compile("[\u4e00-\u9fff]")
 # Words that are only marks around facts, or a name, in any language.
-MARKS_ONLY = re.compile(r"(\{\w+\}|[\s·:%→/*•⛔❌🔒_(),，（）：.]|Ferry)*")
+MARKS_ONLY = re.compile(r"(\{\w+\}|[\s·:%→/*•⛔❌🔒✓▶_(),，（）：。.]|Ferry)*")
 Call = tuple[str, str, str, frozenset[str] | None]  # file and line, live or plain, key (a prefix when it ends with .), facts
 
 
@@ -47,6 +47,10 @@ CALLS = list(_calls())
 CHOSEN_ELSEWHERE = {
     "status.proxy", "status.proxy_not_ready", "details.approval", "details.approval_void",
     "effect.weight", "effect.header", "effect.ip", "effect.user", "effect.user_named", "effect.nothing", "effect.release",
+    "effect.run", "effect.prepare", "effect.finish", "effect.remove", "effect.bypass", "status.suppressed",
+    "status.suppressed_on_trial", "overview.is_held", "overview.is_not_held", "way.done", "way.ahead", "button.first_page",
+    "button.next_page", "approve_dialog.title", "approve_dialog.title_finish", "approve_dialog.title_remove",
+    "audit.line", "audit.refused",
 }  # fmt: skip
 
 
@@ -112,12 +116,21 @@ def test_words_for_plain_text_carry_no_marks(locale: str) -> None:
         ("phase", set(migration.Phase)),
         ("service_phase", set(migration.Phase)),
         ("outcome", (set(migration.Outcome) - {migration.Outcome.OPEN}) | {"not_judged"}),
-        ("ended", (set(migration.Outcome) - {migration.Outcome.OPEN}) | {"not_judged"}),
+        (
+            "ended",
+            (set(migration.Outcome) - {migration.Outcome.OPEN})
+            | {"not_judged", "failed_objects"}
+            | {f"done_{kind}" for kind in effect_words.NO_SHIFT},
+        ),
         ("kind", set(migration.Kind)),
         ("severity", set(messages.Severity)),
-        ("help", set(parsing.VERBS)),
-        ("step", {"applying", "converging", "verifying"}),
-        ("effect", {*model.Strategy, "user_named", "nothing", "release"}),
+        ("help", set(parsing.EXAMPLES)),
+        ("step", set(operation_cards.STEPS)),
+        ("effect", {*model.Strategy, "user_named", "nothing", "release", *effect_words.NO_SHIFT}),
+        ("change_by", set(effect_words.NO_SHIFT)),
+        ("way.stages", set(answers.Stage)),
+        ("way.entries", set(entry_change.EntryState)),
+        ("gates.verdicts", {verdict.name.lower() for verdict in gates.Verdict}),
     ],
 )
 @pytest.mark.parametrize("locale", words.LOCALES)

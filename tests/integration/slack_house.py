@@ -82,6 +82,7 @@ class RecordingFront:
     failing_status: Exception | None = None
     unread: str = ""
     of: migration.Migration = field(default_factory=lambda: builders.at(5))
+    past: dict[int, int] = field(default_factory=dict)  # weights by generation
 
     def __post_init__(self) -> None:
         self.gate.set()
@@ -128,6 +129,11 @@ class RecordingFront:
     async def preview(self, service: str, target: model.Exposure, actor: messages.Person) -> answers.Preview | refusals.Refusal:
         looked = builders.view(self.of.exposure, generation=self.of.generation, wish=self.of.wish)
         return answers.Preview(planning.plan(looked, target=target), None)
+
+    async def past_exposure(self, service: str, generation: int) -> model.Exposure | refusals.Refusal:
+        if generation in self.past:
+            return builders.exposure(self.past[generation])
+        return refusals.refuse(refusals.Reason.INVALID, service=service, why=f"No generation {generation} is kept.")
 
     def keys(self, plan: migration.Plan) -> key_outlook.Outlook | key_outlook.Unseen | None:
         return key_outlook.outlook(None, plan.service, plan.after)

@@ -1,4 +1,7 @@
-"""Ferry's own permissions, asked of the API server itself: every verb that a service's journey needs, where it needs it."""
+"""Ferry's own permissions, asked of the API server itself: every verb that a service's way to the new cluster needs, and where.
+
+The removal of the old application needs more, long afterwards, and is not asked for here.
+"""
 
 import asyncio
 from collections.abc import Iterable, Sequence
@@ -8,8 +11,14 @@ from k8s import client, errors, model
 from k8s.preflight.report import Check, no, unknown, yes
 
 REVIEWS = client.Resource("selfsubjectaccessreviews", "authorization.k8s.io/v1")
-OWN, READING, PREPARING = "rights in its own namespace", "rights to look", "rights to prepare"
+OWN, READING, PREPARING = "rights in its own namespace", "rights to look", "rights in the app's namespace"
 NAMES = (OWN, READING, PREPARING)
+_INSTALLED = "Apply deploy/kubernetes/base again with an administrator's credentials: its RBAC files grant this."
+_REMEDIES = {
+    OWN: _INSTALLED,
+    READING: _INSTALLED,
+    PREPARING: "Let whoever owns the namespace bind the ClusterRole ferry-entries to ferry-bot there (bot-entries-rbac.yaml).",
+}
 _AT_ONCE = 10
 _MOST_TOLD = 6
 
@@ -33,25 +42,23 @@ def needed(service: model.Service, own_namespace: str) -> dict[str, tuple[Right,
     """By the check that is about them."""
     app = _namespaces(service)
     network = "networking.k8s.io"
-    change = ("get", "create", "patch", "delete")
+    in_apps = (*_rights(("create", "patch"), "services", *app), *_rights(("patch",), "ingresses", *app, group=network))
     return {
         OWN: (
             *_rights(("get", "list", "watch", "create", "update", "patch"), "configmaps", own_namespace),
             *_rights(("get", "list", "create", "delete"), "controllerrevisions", own_namespace, group="apps"),
             *_rights(("get", "list", "watch"), "pods", own_namespace),
             *_rights(("get", "list"), "deployments", own_namespace, group="apps"),
+            *_rights(("create", "patch"), "services", own_namespace),
+            *_rights(("create", "patch", "delete"), "ingresses", own_namespace, group=network),
+            *_rights(("get", "create", "patch"), "networkpolicies", own_namespace, group=network),
         ),
         READING: (
-            *_rights(("list", "watch"), "ingresses", group=network),
-            *_rights(("list", "watch"), "services"),
+            *_rights(("get", "list", "watch"), "ingresses", group=network),
+            *_rights(("get", "list", "watch"), "services"),
             *_rights(("list", "watch"), "endpointslices", group="discovery.k8s.io"),
         ),
-        PREPARING: (
-            *_rights(change, "services", own_namespace, *app),
-            *_rights(change, "ingresses", own_namespace, group=network),
-            *_rights(change, "networkpolicies", own_namespace, *app, group=network),
-            *_rights(("get", "patch"), "ingresses", *app, group=network),
-        ),
+        PREPARING: in_apps if app else (),
     }
 
 
@@ -79,12 +86,15 @@ class Rights:
         return tuple(await asyncio.gather(*(self._check(name, rights) for name, rights in wanted.items())))
 
     async def _check(self, name: str, rights: Sequence[Right]) -> Check:
+        if not rights:
+            return unknown(
+                name, "Nobody knows the namespace of its old application.", "Name old_backend as SERVICE.NAMESPACE.svc…."
+            )
         answers = await asyncio.gather(*(self._may(one) for one in rights), return_exceptions=True)
         refused = [right.words for right, may in zip(rights, answers, strict=True) if may is False]
         if refused:
             more = f", and {len(refused) - _MOST_TOLD} more" if len(refused) > _MOST_TOLD else ""
-            remedy = "Apply deploy/kubernetes/base again with an administrator's credentials: its RBAC files grant this."
-            return no(name, f"Ferry may not: {', '.join(refused[:_MOST_TOLD])}{more}.", remedy)
+            return no(name, f"Ferry may not: {', '.join(refused[:_MOST_TOLD])}{more}.", _REMEDIES[name])
         for answer in answers:
             if isinstance(answer, errors.ClusterError):
                 return unknown(name, f"The API server does not say what Ferry may: {answer}.", "Look again when it answers.")

@@ -253,6 +253,10 @@ def shipped(*files: str) -> Iterator[Json]:
                 yield one
 
 
+def _kind(one: Json) -> client.Resource:
+    return client.Resource(f"{one['kind'].lower()}s", RBAC)
+
+
 async def test_ferrys_rights_are_asked_of_the_api_server_itself(old: Side) -> None:
     access = credentials.Explicit(old.server.url, token=old.server.service_account_token(HOME, "ferry-bot"))
     async with client.ClusterClient(access) as api:
@@ -261,13 +265,18 @@ async def test_ferrys_rights_are_asked_of_the_api_server_itself(old: Side) -> No
         assert list(nothing) == list(rights.NAMES)
         assert {one.ok for one in nothing.values()} == {Ok.NO}
         assert "get configmaps in migration-system" in nothing[rights.OWN].sentence
-        for one in shipped("bot-rbac.yaml", "bot-discovery-rbac.yaml"):
-            kind = {"Role": "roles", "RoleBinding": "rolebindings", "ClusterRole": "clusterroles"}.get(
-                one["kind"], "clusterrolebindings"
-            )
-            await old.api.create(client.Resource(kind, RBAC), one["metadata"].get("namespace", ""), one)
-        shipped_now = {one.name: one.ok for one in await asked.checks(SERVICE)}
-        assert (shipped_now[rights.OWN], shipped_now[rights.READING]) == (Ok.YES, Ok.YES)
+        for one in shipped("bot-rbac.yaml", "bot-discovery-rbac.yaml", "bot-entries-rbac.yaml"):
+            await old.api.create(_kind(one), one["metadata"].get("namespace", ""), one)
+        installed = {one.name: one for one in await asked.checks(SERVICE)}
+        assert [one.ok for one in installed.values()] == [Ok.YES, Ok.YES, Ok.NO]
+        assert "ferry-entries" in installed[rights.PREPARING].remedy
+        subject = {"kind": "ServiceAccount", "name": "ferry-bot", "namespace": HOME}
+        ref = {"apiGroup": RBAC.partition("/")[0], "kind": "ClusterRole", "name": "ferry-entries"}
+        body = {"metadata": {"name": "ferry"}, "roleRef": ref, "subjects": [subject]}
+        await old.api.create(new_side.KINDS["RoleBinding"], TEAM, body)
+        assert {one.ok for one in await asked.checks(SERVICE)} == {Ok.YES}
+        elsewhere = replace(SERVICE, old_backend=model.Backend("app.elsewhere.example", 80))
+        assert [one.ok for one in await asked.checks(elsewhere)] == [Ok.YES, Ok.YES, Ok.UNKNOWN]
     everything = await rights.Rights(old.api, own_namespace=HOME).checks(SERVICE)
     assert {one.ok for one in everything} == {Ok.YES}
     await old.server.stop()

@@ -1,6 +1,7 @@
 """The old side of a service: its host leads to the old load balancer and ends TLS there, and the old application is alive."""
 
 import asyncio
+import ipaddress
 import re
 import ssl
 from collections.abc import Iterable, Sequence
@@ -17,6 +18,7 @@ LOAD_BALANCER, ENDS_TLS, BACKEND, ENTRY = "old host's DNS", "TLS of the old host
 NAMES = (LOAD_BALANCER, ENDS_TLS, BACKEND, ENTRY)
 _CLUSTER_NAME = re.compile(r"([a-z0-9](?:[-a-z0-9]*[a-z0-9])?)\.([a-z0-9](?:[-a-z0-9]*[a-z0-9])?)\.svc(?:\..+)?")
 _MOST_ADDRESSES = 4
+_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _READ_RIGHTS = "Give the bot the rights of bot-discovery-rbac.yaml, then look again."
 
 
@@ -54,36 +56,36 @@ class OldDoor:
 
 
 async def load_balancer(service: model.Service, listed: listing.Listed, door: OldDoor, expected: Sequence[str]) -> Check:
-    """`expected`: addresses of the old load balancer by settings; none: what the status of its Ingress says."""
+    """`expected`: addresses, networks or names of the old load balancer by settings; none: what its Ingress's status says."""
     host = service.exposure.old_host
-    wanted = set(expected)
-    if not wanted:
-        named = {address for route in _routes(host, listed) for address in route.addresses}
-        wanted = set(await _resolved(named, door))
-    found = set(await door.addresses(host))
-    shown = ", ".join(sorted(found))
+    named = set(expected) or {address for route in _routes(host, listed) for address in route.addresses}
+    wanted = await _networks(named, door)
+    found = await door.addresses(host)
+    shown = ", ".join(found)
     if not wanted:
         return unknown(
             LOAD_BALANCER,
             f"{host} is {shown}, and nobody knows the old load balancer: the status of its Ingress names no address.",
             "Compare the address with the load balancer's by hand, or name that one in the settings.",
         )
-    if found <= wanted:
+    strange = [one for one in found if not any(ipaddress.ip_address(one) in network for network in wanted)]
+    if not strange:
         return yes(LOAD_BALANCER, f"{host} is {shown}: the old load balancer.")
-    strange = ", ".join(sorted(found - wanted))
     return no(
         LOAD_BALANCER,
-        f"{host} is {shown}, and {strange} is not the old load balancer ({', '.join(sorted(wanted))}).",
+        f"{host} is {shown}, and {', '.join(strange)} is not the old load balancer ({', '.join(sorted(named))}).",
         "Let its DNS lead to the old load balancer alone: what goes elsewhere never meets the proxies.",
     )
 
 
-async def _resolved(named: Iterable[str], door: OldDoor) -> list[str]:
-    """Addresses as they are, names as what they resolve to. Raises OSError."""
-    found: list[str] = []
+async def _networks(named: Iterable[str], door: OldDoor) -> list[_Network]:
+    """Addresses and networks as they are, names as what they resolve to. Raises OSError."""
+    found: list[_Network] = []
     for one in sorted(named):
-        plain = ":" in one or one.replace(".", "").isdecimal()
-        found += [one] if plain else await door.addresses(one)
+        try:
+            found.append(ipaddress.ip_network(one, strict=False))
+        except ValueError:
+            found += [ipaddress.ip_network(address) for address in await door.addresses(one)]
     return found
 
 

@@ -126,6 +126,7 @@ async def test_the_old_host_leads_to_the_old_load_balancer(old: Side, dns: names
     await address(old, {"hostname": "lb.example"})
     assert await ok() is Ok.YES
     assert await ok("127.0.0.2") is Ok.NO
+    assert await ok("127.0.0.0/30") is await ok("lb.example") is Ok.YES
     dns.put(OLD_HOST, ["127.0.0.1", "192.0.2.7"])
     assert await ok() is Ok.NO
     dns.remove(OLD_HOST)

@@ -45,9 +45,12 @@ class Sides:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """As settings say. `load_balancers`: addresses of the old load balancer; none: what its Ingresses' status says."""
+    """As settings say. `old_addresses`: of the old load balancer; none: what its Ingresses' status says. `new_networks`: of the
+    new one, the only ones that the proxies may reach; none: any.
+    """
 
-    load_balancers: tuple[str, ...] = ()
+    old_addresses: tuple[str, ...] = ()
+    new_networks: tuple[str, ...] = ()
     ingress_class: str = "nginx"
 
 
@@ -174,7 +177,7 @@ class _Looking:
     mapping: asyncio.Future[model.ServiceMapping | None]
 
     async def ahead(self) -> Checks:
-        return agents.checks(self.target, await asyncio.shield(self.answers), now=self.now)
+        return agents.checks(self.target, await asyncio.shield(self.answers), now=self.now, allowed=self.around.new_networks)
 
     async def entry(self) -> Check:
         return old_side.entry(self.service, await asyncio.shield(self.listed), ingress_class=self.around.ingress_class)
@@ -184,7 +187,7 @@ class _Looking:
 
     async def load_balancer(self) -> Check:
         listed = await asyncio.shield(self.listed)
-        return await old_side.load_balancer(self.service, listed, self.sides.door, self.around.load_balancers)
+        return await old_side.load_balancer(self.service, listed, self.sides.door, self.around.old_addresses)
 
     async def ends_tls(self) -> Check:
         return await old_side.ends_tls(self.service, await asyncio.shield(self.listed), self.sides.door, now=self.now)

@@ -1,7 +1,8 @@
 """What every proxy sees of a new host, as checks: all of them must see it well. Pure."""
 
 import datetime
-from collections.abc import Callable, Iterable, Mapping
+import ipaddress
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from k8s.preflight.report import Check, no, unknown, yes
@@ -27,8 +28,10 @@ class _Fault:
     why: str
 
 
-def checks(target: Target, answers: Answers, *, now: float) -> tuple[Check, ...]:
-    """`now`: Unix seconds. A proxy that says nothing makes everything unknown that no other proxy makes a no."""
+def checks(target: Target, answers: Answers, *, now: float, allowed: Sequence[str] = ()) -> tuple[Check, ...]:
+    """`now`: Unix seconds. `allowed`: networks that the proxies may reach once they are confined; none: any. A proxy that
+    says nothing makes everything unknown that no other proxy makes a no.
+    """
     silent = [_Fault(pod, answer) for pod, answer in answers.items() if isinstance(answer, str)]
     seen = {pod: _of(target.service, answer) for pod, answer in answers.items() if not isinstance(answer, str)}
     silent += [_Fault(pod, "it does not tell of this service") for pod, one in seen.items() if one is None]
@@ -37,7 +40,7 @@ def checks(target: Target, answers: Answers, *, now: float) -> tuple[Check, ...]
     if not answers:
         return tuple(unknown(name, "There is no proxy that could look.", _ASK_AGAIN) for name in NAMES)
     found = [
-        _dns(target, well),
+        _dns(target, well, allowed),
         _stage(_TCP, target, well, at=CONNECT, well="Every proxy reaches it", remedy=_opening(target)),
         _stage(_TLS, target, well, at=TLS, well=_tls_words(target, well), remedy=_trust(target)),
         _certificate(target, well, now),
@@ -60,12 +63,21 @@ def _of(service: str, answer: tuple[Seen, ...]) -> Seen | None:
     return next((one for one in answer if one.service == service), None)
 
 
-def _dns(target: Target, seen: Mapping[str, Seen]) -> Check:
+def _dns(target: Target, seen: Mapping[str, Seen], allowed: Sequence[str]) -> Check:
     faults = [_Fault(pod, one.dns_why) for pod, one in seen.items() if not one.addresses]
     if faults:
         remedy = f"Let the old cluster's DNS know {target.host}, for example by forwarding its zone."
         return no(_DNS, f"{_told(faults, len(seen))}.", remedy)
     addresses = sorted({address.rpartition(":")[0] for one in seen.values() for address in one.addresses})
+    networks = [ipaddress.ip_network(one, strict=False) for one in allowed]
+    outside = [
+        one for one in addresses if networks and not any(ipaddress.ip_address(one.strip("[]")) in each for each in networks)
+    ]
+    if outside:
+        sentence = (
+            f"{target.host} is {', '.join(outside)}, which entry.load_balancers does not name: network policies will bar it."
+        )
+        return no(_DNS, sentence, "Add it to entry.load_balancers in the settings, or correct its DNS.")
     slowest = max((one.dns_seconds for one in seen.values()), default=0.0)
     return yes(_DNS, f"{target.host} is {', '.join(addresses)} (within {slowest * 1000:.0f} ms).")
 

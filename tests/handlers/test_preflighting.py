@@ -97,6 +97,7 @@ class Case:
         self.proxies = Proxies()
         self.door = Door()
         self.look: gates.Look | None = None
+        self.networks: tuple[str, ...] = ()
 
     async def run(self, *, limit: float = 10.0, new: bool = True) -> report.Report:
         reads = listing.Listing(self.api, own_namespace=HOME)
@@ -113,7 +114,7 @@ class Case:
             self.proxies,
             sides,
             measures=None if self.look is None else Measures(self.look),
-            around=preflighting.Surroundings(load_balancers=("192.0.2.9",)),
+            around=preflighting.Surroundings(old_addresses=("192.0.2.9",), new_networks=self.networks),
             limit=limit,
         )
         return await use.preflight("shop")
@@ -169,6 +170,12 @@ async def test_everything_in_place_is_yes_and_names_what_the_firewall_must_open(
     ]  # fmt: skip
     assert found.firewall == ("from the migration-proxy pods (pods 10.1.0.5) to 192.0.2.1:443 TCP",)
     assert case.proxies.asked == [seen.Target("shop", "shop.new.example")]
+
+
+async def test_a_new_host_that_the_confined_proxies_could_not_reach_is_a_no(case: Case) -> None:
+    for networks, ok in [(("192.0.2.0/24",), Ok.YES), (("198.51.100.7/32", "2001:db8::/32"), Ok.NO)]:
+        case.networks = networks
+        assert (await case.checks())["DNS of the new host"].ok is ok
 
 
 async def test_each_part_fails_alone_and_never_into_a_yes(case: Case) -> None:

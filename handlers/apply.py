@@ -42,7 +42,7 @@ class Applying:
             approvals=effect.approvals,
             plan_hash=operation.plan.hash,
             clears=effect.clears,
-            finished=operation.plan.kind is migration.Kind.FINISH,
+            finished=effect.finished,
             least_generation=await self._reported(view),
         )
         try:

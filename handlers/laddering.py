@@ -33,7 +33,6 @@ from k8s import views
 _log = structlog.get_logger("ferry.laddering")
 _PARTS = 50  # of a soak: how finely it is looked at
 _RARELY = 1.0  # seconds between two writes that only add seconds
-_SELDOM = 5.0  # seconds between two looks at a service whose soak is long
 _HEARD = 15.0  # seconds, or three questions to the proxies: what they said before that is too old
 _LONGEST_PAUSE = 60.0  # seconds until the same step is said to be due again
 
@@ -152,7 +151,7 @@ class Laddering:
             return False
         count = self._counts.get(one.name)
         soak = one.wished.soak if one.wished is not None else 0.0
-        return count is None or now - count.at >= min(_SELDOM, soak / _PARTS)
+        return count is None or now - count.at >= min(self._limits.seldom, soak / _PARTS)
 
     async def _firing(self, service: str) -> tuple[tuple[str, ...], str]:
         try:

@@ -38,7 +38,8 @@ class Limits:
     two rounds of the guard. `order`: what a hold may take until it is answered. `listen`: between two times that the proxies
     are asked what they hold on their own. `put_back`: what a broken document may stand before the last whole one is put back;
     `severe`: before it means 100% old; `again`: how long after it was put back the same trouble is severe at once. `keep`:
-    between two times that a whole document is kept. `ladder`: between two looks at what soaks and climbs. `no_proxies`: how long
+    between two times that a whole document is kept. `ladder`: between two looks at what soaks and climbs; `seldom`: where the
+    soak is long. `no_proxies`: how long
     no proxy may be ready for an exposed service before its original entry is put back.
     """
 
@@ -54,4 +55,5 @@ class Limits:
     again: float = 300.0
     keep: float = 5.0
     ladder: float = 1.0
+    seldom: float = 5.0
     no_proxies: float = 30.0

@@ -64,9 +64,9 @@ class Performer:
                     kept = await self._keep(effect, must=not _ends(todo, effect)) or kept
                 else:
                     await self._one(effect, done)
-            except (LostRaceError, errors.Away):
+            except LostRaceError:
                 if kept is not None and isinstance(effect, effects.SaveOperation):
-                    await self._give_back(*kept)
+                    await self._give_back(effect.operation, *kept)
                 raise
         return done
 
@@ -167,9 +167,13 @@ class Performer:
             raise LostRaceError(service)
         return before, effect.journey
 
-    async def _give_back(self, before: journeys.Journey, after: journeys.Journey) -> None:
-        """The operation could not begin: nothing was used up. Where even that cannot be kept, the step stays used."""
-        with contextlib.suppress(cluster_errors.ClusterError):
+    async def _give_back(self, lost: migration.Operation, before: journeys.Journey, after: journeys.Journey) -> None:
+        """Another operation was there first: nothing was used up. But the same one, begun by another replica, uses what both have
+        kept alike. Where nobody can say, or it cannot be kept, the step stays used.
+        """
+        with contextlib.suppress(cluster_errors.ClusterError, errors.Away):
+            if await self._world.pending.find(lost.id) is not None:
+                return
             await self._journeys.keep(replace(before, revision=after.revision + 1), after.revision)
 
     async def _hold(self, effect: effects.WriteHold) -> None:

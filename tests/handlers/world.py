@@ -30,7 +30,17 @@ NAMESPACE = "default"
 ANN = messages.Person("slack:T0/ANN", "Ann", approver=True)
 BOB = messages.Person("slack:T0/BOB", "Bob", approver=True)
 LIMITS = outside.Limits(
-    converge=5.0, hold=5.0, verify=0.05, ask=0.01, tick=0.05, listen=0.05, put_back=60.0, severe=120.0, keep=0.05, ladder=0.02
+    converge=5.0,
+    hold=5.0,
+    verify=0.05,
+    ask=0.01,
+    tick=0.05,
+    listen=0.05,
+    put_back=60.0,
+    severe=120.0,
+    keep=0.05,
+    ladder=0.02,
+    seldom=0.02,
 )
 NAMES = ("cart", "shop")
 

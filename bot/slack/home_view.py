@@ -1,19 +1,28 @@
-"""The Home tab of one person: what waits for them, what runs, every service. Pure."""
+"""The Home tab of one person: what waits for them, what runs, every service, the last events. Pure."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from bot.slack import block_limits, buttons, card_parts, list_cards, operation_cards
-from bot.slack.words import Words
+from bot.slack import block_limits, buttons, card_parts, history_cards, list_cards, operation_cards
+from bot.slack.words import Live, Words, joined
 from handlers import answers, messages
-from handlers.rules import migration
+from handlers.rules import effects, migration
 
 Phase = migration.Phase
+MOST_EVENTS = 10
+EVENTS_BUDGET = 4_000
 MOST_OPERATIONS = 10  # of each list: four blocks at most for one, and a view has a hundred
 
 
-def home(overview: answers.Overview, person: messages.Person, words: Words, *, at: datetime) -> block_limits.Block:
-    """`at`: when the overview was read."""
+def home(
+    overview: answers.Overview,
+    person: messages.Person,
+    words: Words,
+    *,
+    at: datetime,
+    events: Sequence[tuple[datetime, effects.AuditEvent]] = (),
+) -> block_limits.Block:
+    """`at`: when the overview was read. `events`: the newest of the audit, newest first."""
     operations = [line.operation for line in overview.services if line.operation and operation_cards.is_open(line.operation)]
     waiting = [one for one in operations if needs(one, person)]
     running = [one for one in operations if one.phase in migration.RUNNING]
@@ -22,8 +31,12 @@ def home(overview: answers.Overview, person: messages.Person, words: Words, *, a
     blocks += _operations("running", running, words, show=_to_look_at)
     blocks += [card_parts.header(words.plain("overview.title", count=len(overview.services)))]
     blocks += list_cards.service_lines(overview, words)
+    if events:
+        lines = history_cards.event_lines(events[:MOST_EVENTS], words)
+        blocks += [card_parts.header(words.plain("home.heading_events")), *card_parts.listed(lines, EVENTS_BUDGET, words)]
+    shift = card_parts.service_button(words.plain("button.new_shift"), buttons.Action.SHIFT, buttons.ALL)
     again = card_parts.service_button(words.plain("button.refresh"), buttons.Action.REFRESH, buttons.ALL)
-    blocks += card_parts.actions([*again, *card_parts.hold_button(buttons.ALL, words, safe_mode=True)])
+    blocks += card_parts.actions([*shift, *again, *card_parts.hold_button(buttons.ALL, words, safe_mode=True)])
     blocks.append(card_parts.context(words.live("home.updated", at=card_parts.date(at))))
     return {"type": "home", "blocks": blocks}
 
@@ -69,4 +82,13 @@ def _to_look_at(operation: migration.Operation, words: Words) -> list[card_parts
 def _line(operation: migration.Operation, words: Words) -> card_parts.Block:
     who = card_parts.person(operation.requester, operation.requester_shown)
     title = operation_cards.title(operation, words)
-    return card_parts.section(words.live("home.operation", title=title, who=who, because=operation.because))
+    told = words.live("home.operation", title=title, who=who, because=operation.because)
+    return card_parts.section(joined([told, *_where(operation, words)]))
+
+
+def _where(operation: migration.Operation, words: Words) -> list[Live]:
+    """The channel with its card, as something to press."""
+    channel = operation.card.channel or operation.place.channel
+    if not card_parts.CHANNEL.fullmatch(channel):
+        return []
+    return [words.live("home.where", channel=Live(f"<#{channel}>"))]

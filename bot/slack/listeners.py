@@ -76,7 +76,7 @@ class Listeners:
         try:
             asked = shift_form.asked(view, self._desk.words_for(origin.user))
         except shift_form.FormError as error:
-            await ack(response_action="errors", errors={error.block: str(error)})
+            await ack(response_action="errors", errors=error.wrong)
             return
         await ack()
         self._work.start(self._desk.filled_in(asked, origin), name="shift form")

@@ -4,7 +4,8 @@ Nothing raises out of here: an edge that is away becomes a sentence for whoever 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -137,11 +138,21 @@ class Reception:
             by = await self._asking(origins.moved(origin, self._channels[0]))
             view = {"type": "home", "blocks": answer_cards.refusal_card(by.turned_away(""), by.words).blocks}
             if by.known.member:
-                view = home_view.home(await self._behind.front.overview(), by.person, by.words, at=by.at)
+                overview = await self._behind.front.overview()
+                events = await self._last_events()
+                view = home_view.home(overview, by.person, by.words, at=by.at, events=events)
             await self._private.publish_home(origin.user, view)
             return None
 
         await self._answered(origin, drawn)
+
+    async def _last_events(self) -> Sequence[tuple[datetime, effects.AuditEvent]]:
+        """Convenient: without them the tab has everything to decide by."""
+        try:
+            return await self._behind.events("", home_view.MOST_EVENTS) if self._behind.events else ()
+        except errors.Away as error:
+            _log.info("the Home tab shows no events", why=str(error))
+            return ()
 
     async def shift_form(self, origin: origins.Origin) -> None:
         """The global shortcut: the form, or why there is none. A view has to open within three seconds of the click."""

@@ -24,11 +24,11 @@ _SHORTEST_REASON = 3
 
 
 class FormError(ValueError):
-    """What was filled in cannot be asked for; the sentence belongs under the field `block`."""
+    """What was filled in cannot be asked for. `wrong`: a sentence for under each field (block id) that is to be mended."""
 
-    def __init__(self, block: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.block = block
+    def __init__(self, wrong: Mapping[str, str]) -> None:
+        super().__init__(" ".join(wrong.values()))
+        self.wrong = dict(wrong)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,18 +93,26 @@ def chosen_strategy(view: Mapping[str, Any]) -> model.Strategy | None:
 
 
 def asked(view: Mapping[str, Any], words: Words) -> parsing.Shift:
-    """What was submitted. Raises FormError."""
+    """What was submitted. Raises FormError with everything that is wrong at once."""
+    wrong: dict[str, str] = {}
     service = _filled(view, SERVICE)
     if not service:
-        raise FormError(SERVICE, words.plain("shift_form.no_service"))
-    strategy = _strategy(view)
+        wrong[SERVICE] = words.plain("shift_form.no_service")
+    strategy = None
+    try:
+        strategy = _strategy(view)
+    except FormError as error:
+        wrong |= error.wrong
     found = parsing.PERCENT.fullmatch(_filled(view, WEIGHT))
-    if found is None or int(found[1]) > 100:
-        raise FormError(WEIGHT, words.plain("shift_form.no_weight"))
+    weight = int(found[1]) if found else 101
+    if weight > 100:
+        wrong[WEIGHT] = words.plain("shift_form.no_weight")
     reason = escaping.plain(_filled(view, REASON), parsing.LONGEST_REASON)
     if len(reason) < _SHORTEST_REASON:
-        raise FormError(REASON, words.plain("shift_form.no_reason"))
-    return parsing.Shift(service, int(found[1]), reason, strategy)
+        wrong[REASON] = words.plain("shift_form.no_reason")
+    if wrong:
+        raise FormError(wrong)
+    return parsing.Shift(service, weight, reason, strategy)
 
 
 def _strategy(view: Mapping[str, Any]) -> strategy_text.StrategyAsked | None:
@@ -113,12 +121,13 @@ def _strategy(view: Mapping[str, Any]) -> strategy_text.StrategyAsked | None:
         return None
     typed = "" if kind is model.Strategy.WEIGHT else _filled(view, RULE)
     try:
-        # A network a line, or a space after a comma: no rule has a space within.
-        return strategy_text.read(kind, ",".join(part for part in re.split(r"[,\s]+", parsing.normalise(typed)) if part))
+        # A network a line, or a space after a comma. A space within a name is a mistake that is shown as it was typed.
+        between = r"[,\s]+" if kind is model.Strategy.IP else r"\s*[,\n]\s*"
+        return strategy_text.read(kind, ",".join(part for part in re.split(between, parsing.normalise(typed).strip()) if part))
     except strategy_text.RuleError as error:
         # Submitted in the moment between the choice of a strategy and the field for its rule, the form has no such field.
         block = _block_id(view, RULE) or _block_id(view, STRATEGY) or STRATEGY
-        raise FormError(block, f"{error} Try: {error.better.partition(' ')[2]}") from None
+        raise FormError({block: f"{error} Try: {error.better.partition(' ')[2]}"}) from None
 
 
 def _service_field(names: Sequence[str], of: Chosen, words: Words) -> card_parts.Block:

@@ -47,7 +47,7 @@ def test_home_fits_when_everything_waits_and_runs(phase: Phase, say: words.Words
         Phase.PROPOSED: {Action.APPROVE, Action.REJECT, Action.DETAILS},
         Phase.APPROVED: {Action.CONFIRM, Action.WITHDRAW, Action.DETAILS},
     }
-    assert card_checks.pressed(view["blocks"]).keys() == {Action.REFRESH, Action.HOLD} | decisions.get(phase, set())
+    assert card_checks.pressed(view["blocks"]).keys() == {Action.SHIFT, Action.REFRESH, Action.HOLD} | decisions.get(phase, set())
 
 
 @EVERY_LANGUAGE
@@ -62,4 +62,4 @@ def test_what_waits_for_somebody_is_decided_at_home_with_the_buttons_of_its_card
         said = texts(at_home)
         assert one.plan.after.new_host in said, "what is decided stands beside the buttons"
         elsewhere = card_checks.pressed(home_view.home(overview, builders.LAY, say, at=builders.NOON)["blocks"])
-        assert elsewhere.keys() == {Action.REFRESH, Action.HOLD}
+        assert elsewhere.keys() == {Action.SHIFT, Action.REFRESH, Action.HOLD}

@@ -196,3 +196,18 @@ def test_the_form_keeps_slacks_limits_for_every_strategy(locale: str, kind: mode
 def test_a_state_that_is_not_ours_is_refused_by_name(state: object) -> None:
     with pytest.raises(shift_form.FormError):
         shift_form.asked({"state": state}, words.Words("en"))
+
+
+@pytest.mark.parametrize("rule", ["X Canary", "X Canary=yes"])
+def test_all_that_is_wrong_in_the_form_is_said_at_once_and_as_it_was_typed(rule: str) -> None:
+    state = {
+        "service:": {"s": {"selected_option": {"value": "shop"}}},
+        "strategy:shop": {"s": {"selected_option": {"value": "header"}}},
+        "rule:shop:header": {"t": {"value": rule}},
+        "weight": {"t": {"value": "a lot"}},
+        "reason": {"t": {"value": ""}},
+    }
+    with pytest.raises(shift_form.FormError) as caught:
+        shift_form.asked({"state": {"values": state}}, words.Words("en"))
+    assert caught.value.wrong.keys() == {"rule:shop:header", "weight", "reason"}
+    assert "X,Canary" not in caught.value.wrong["rule:shop:header"]

@@ -69,7 +69,7 @@ def interrupts(of: migration.Migration, now: datetime) -> str:
         return f"{said} ({'; '.join(bad)})"
     if run.mode is Mode.ASK:
         return ""
-    weight = next_step(of.wished, of.weight)
+    weight = next_step(of.wished, of.weight) if of.operation is None else None  # a step on its way is used, and not in force yet
     return void(of, now) or ("" if weight is None else spent(of, weight))
 
 

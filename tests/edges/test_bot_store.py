@@ -47,7 +47,7 @@ def an_operation(**changes: object) -> migration.Operation:
 
 async def test_an_operation_is_found_by_its_service_and_its_id_as_it_was_saved(store: redis.asyncio.Redis) -> None:
     book = pending.RedisPending(store)
-    operation = an_operation(reason="Größe <!channel> 🚢", kept='{"standing":{"steps":[5]}}')
+    operation = an_operation(reason="Größe <!channel> 🚢", kept='{"weather":{"steps":[5]}}')
     assert await book.load("shop") is None
     assert await book.find(operation.id) is None
     assert await book.save(operation, 0)

@@ -159,6 +159,7 @@ def test_a_step_is_never_taken_twice() -> None:
     assert "taken once already" in refusal.why
     assert "taken once already" in laddering.interrupts(used, NOON)
     running_now = step(climbing()).next
+    assert laddering.interrupts(running_now, NOON) == ""
     assert decide.decide(running_now, journey_messages.StepDue(id="s", weight=50, **COMMON), NOON).refusal is not None
 
 

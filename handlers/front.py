@@ -197,7 +197,7 @@ class Front:
 
     def keys(self, plan: migration.Plan) -> key_outlook.Outlook | key_outlook.Unseen | None:
         """What the plan's weight means for the keys that the proxies see, by what they said last: nobody waits for them."""
-        if plan.kind is migration.Kind.RELEASE:
+        if plan.kind not in (migration.Kind.RAISE, migration.Kind.LOWER):
             return None
         return key_outlook.outlook(self._fleets.newest, plan.service, plan.after)
 

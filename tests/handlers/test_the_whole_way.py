@@ -1,14 +1,16 @@
 """A service from its preparation to its end: objects, ladder, soak, backup, the forward, the removal; and what it is refused."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest_asyncio
 
 from deploy.playground.kubernetes.server import KubernetesStandIn
 from handlers import answers, journey_messages
-from handlers.rules import migration
-from k8s import entry_change, errors
+from handlers.rules import migration, refusals
+from k8s import entry_change, errors, model
 from tests.handlers import journey_world
 from tests.handlers.journey_world import Mode, Stage, Way
 from tests.handlers.world import ANN, World, world_of
@@ -155,6 +157,64 @@ async def test_a_bypass_needs_one_confirmation_and_neither_proxies_nor_store(slo
     assert (await world.confirm(asked.operation)).refusal is None
     await world.closed(asked.operation)
     assert slow.entries.states["shop"] is Entry.DIRECT
+
+
+async def test_objects_under_way_are_brought_to_their_end_by_whoever_starts_next(slow: Way) -> None:
+    world = slow.world
+    asked = (await slow.objects(Stage.PREPARE)).operation
+    assert asked is not None
+    await world.approve(asked)
+    slow.entries.wait = asyncio.Event()
+    assert (await world.confirm(asked)).refusal is None
+    await world.restart()
+    slow.entries.wait.set()
+    assert (await world.closed(asked)).outcome is Outcome.DONE
+    assert way_done(slow) == ["prepare"]
+
+
+async def test_a_hold_while_objects_change_waits_for_nothing(slow: Way) -> None:
+    world = slow.world
+    await slow.prepared()
+    await world.raised(5)
+    slow.entries.moved = "by a new version"
+    asked = (await slow.objects(Stage.PREPARE)).operation
+    assert asked is not None
+    await world.approve(asked)
+    slow.entries.wait = asyncio.Event()
+    await world.confirm(asked)
+    await world.hold()
+    await world.settled()
+    assert world.agents.served("shop") == [0, 0]
+    assert (await world.closed(asked)).outcome is not Outcome.DONE
+    slow.entries.wait.set()
+
+
+async def test_looking_at_what_soaks_asks_no_proxy(slow: Way) -> None:
+    world = slow.world
+    world.limits = replace(world.limits, listen=1000.0, ladder=1000.0)
+    await slow.prepared()
+    await world.raised(5)
+    await world.restart()
+    asked: list[str] = []
+    world.agents.before_answer = lambda: asked.append("fleet")
+    before = world.journeys.kept
+    for _ in range(20):
+        await world.front._ladder.look()
+    assert (asked, world.journeys.kept - before <= 1) == ([], True)
+
+
+async def test_an_earlier_exposure_is_found_by_its_generation(slow: Way) -> None:
+    world = slow.world
+    await slow.prepared()
+    await world.raised(5)
+    found = await world.front.past_exposure("shop", 1)
+    assert isinstance(found, model.Exposure)
+    assert found.weight == 5
+    missing = await world.front.past_exposure("shop", 7)
+    assert isinstance(missing, refusals.Refusal)
+    assert "there are: 1" in missing.sentence
+    assert (await world.front.arrangement("shop", Stage.BYPASS)).diff != ""
+    assert (await world.front.judgement("shop")).judged
 
 
 async def test_nothing_is_known_of_objects_where_nobody_changes_them(world: World) -> None:

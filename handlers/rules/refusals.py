@@ -1,69 +1,14 @@
-"""Refusals: no, and why, and what to do next. All their words stand here; a refusal is a value, never an exception.
+"""Refusals: no, and why, and what to do next; values, never exceptions. Words of the journey stand in `journey_refusals`.
 
 `refuse(Reason.X, service=..., ...)` fills the sentences with facts. The texts are plain: whoever shows them escapes them.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
+from handlers.rules import journey_refusals, refusal_reasons
 
-class Reason(StrEnum):
-    INVALID = "invalid"
-    UNREAD = "cluster_unread"
-    RUNS = "operation_runs"
-    WAITS = "operation_waits"
-    OWN_REQUEST = "own_request"
-    PERSON = "person_refused"
-    OUTSIDER = "outsider"
-    NOT_APPROVER = "not_approver"
-    STALE = "stale_card"
-    ALREADY_APPROVED = "already_approved"
-    TWICE = "approved_twice"
-    EXPIRED = "expired"
-    DECIDED = "already_decided"
-    CONFIRMED = "already_confirmed"
-    UNKNOWN_OPERATION = "unknown_operation"
-    NOT_REQUESTER = "not_requester"
-    NOT_APPROVED = "not_approved"
-    DRIFTED = "drifted"
-    NOT_CHECKED = "plan_not_checked"
-    HELD = "held"
-    CAUSE_FIRES = "cause_fires"
-    NO_CHANGE = "no_change"
-    BLOCKED = "blocked"
-    NOT_RELEASED = "release_blocked"
-    STEP_TOO_LARGE = "step_too_large"
-    STEPS_TOO_LARGE = "steps_too_large"
-    PROTECTED = "protected_service"
-    FROZEN = "frozen"
-    NOT_PREPARED = "not_prepared"
-    NOT_SOAKED = "not_soaked"
-    GATES = "gates_do_not_pass"
-    TOO_FEW = "too_few_requests"
-    STANDING_TOO_LONG = "standing_too_long"
-    STANDING_OVER = "standing_over"
-    NOTHING_TO_RELEASE = "nothing_to_release"
-    LATE = "late_report"
-    OUT_OF_PLACE = "out_of_place"
-    FINISHED = "finished"
-    NO_LADDER = "no_ladder"
-    NO_STEP = "no_step"
-    NOT_JUDGED = "not_judged"
-    PAUSED_ALREADY = "paused_already"
-    CLIMBS_ALREADY = "climbs_already"
-    STANDING_GONE = "standing_gone"
-    STEP_NOT_DUE = "step_not_due"
-    NO_REASON = "no_reason"
-    NOTHING_TO_SKIP = "nothing_to_skip"
-    OBJECTS_UNKNOWN = "objects_unknown"
-    OBJECTS_IN_THE_WAY = "objects_in_the_way"
-    OBJECTS_ARE_SO = "objects_are_so"
-    NOT_HUNDRED = "not_at_100"
-    NOT_EVERY_REQUEST = "not_every_request"
-    BACKUP_RUNS = "backup_runs"
-    ENTRY_NOT_READY = "entry_not_ready"
-    NOT_FINISHED = "not_finished"
+Reason = refusal_reasons.Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,96 +213,7 @@ WORDS: Mapping[Reason, tuple[str, str, str]] = {
         "It has no meaning while the service is {phase}.",
         "Nothing to do if it came late; otherwise see `/migrate status {service}`.",
     ),
-    Reason.FINISHED: (
-        "Nothing was changed for {service}.",
-        "It is finished: all of it is at the new cluster for good, and there is no old to go to any more.",
-        "Nothing to do; `/migrate history {service}` shows its way, and what is wrong now is to be repaired at the new cluster.",
-    ),
-    Reason.NO_LADDER: (
-        "Nothing was changed for {service}.",
-        "No ladder climbs there.",
-        "Begin one with `/migrate run {service}`.",
-    ),
-    Reason.NO_STEP: (
-        "No step was planned for {service}.",
-        "Its ladder has no step above the {weight}% in force.",
-        "See `ladder` of {service} in migration.yaml; from 100% on, `/migrate finish {service}` is next.",
-    ),
-    Reason.NOT_JUDGED: (
-        "No ladder was planned for {service}.",
-        "Prometheus is not asked here, and without its numbers nothing climbs by itself.",
-        "Set `prometheus.url` in the settings, or climb with approvals of every step: `/migrate run {service} ask`.",
-    ),
-    Reason.PAUSED_ALREADY: (
-        "The ladder of {service} was left as it is.",
-        "It is paused already: {why}.",
-        "Let it climb on with `/migrate resume {service}` when that is settled.",
-    ),
-    Reason.CLIMBS_ALREADY: (
-        "The ladder of {service} was left as it is.",
-        "It is not paused.",
-        "See `/migrate status {service}` for what its next step waits for.",
-    ),
-    Reason.STANDING_GONE: (
-        "The ladder of {service} does not climb on.",
-        "Its standing approval is not enough: {why}.",
-        "Ask for a new one with `/migrate run {service} auto`, or approve every step: `/migrate run {service} ask`.",
-    ),
-    Reason.STEP_NOT_DUE: (
-        "The step of {service} to {weight}% was not taken.",
-        "It is not due: {why}.",
-        "Nothing to do if the ladder only waits; `/migrate status {service}` shows what for.",
-    ),
-    Reason.NO_REASON: (
-        "No step was planned for {service}.",
-        "Who passes over a soak says why, so that those who approve know it.",
-        "Ask again with `/migrate run {service} skip reason…`.",
-    ),
-    Reason.NOTHING_TO_SKIP: (
-        "No step was planned for {service}.",
-        "There is nothing to pass over: {weight}% needs no more soak and no more requests.",
-        "Ask for `/migrate shift {service} {next}%`, or let `/migrate run {service}` climb.",
-    ),
-    Reason.OBJECTS_UNKNOWN: (
-        "Nothing was changed for {service}.",
-        "What `{stage}` would change could not be found out by a dry run.",
-        "See `/migrate status {service}` for what is unreadable, then ask or press again.",
-    ),
-    Reason.OBJECTS_IN_THE_WAY: (
-        "Nothing was changed for {service}.",
-        "Something is in the way of `{stage}`: {troubles}.",
-        "Settle that, then ask or press again; nothing that belongs to somebody else is forced.",
-    ),
-    Reason.OBJECTS_ARE_SO: (
-        "Nothing was planned for {service}.",
-        "Every object is as `{stage}` would make it already.",
-        "Nothing to do; `/migrate status {service}` shows its entry.",
-    ),
-    Reason.NOT_HUNDRED: (
-        "{service} was not finished.",
-        "Its weight in force is {weight}%, and the end needs 100%.",
-        "Raise it first, with `/migrate run {service}` or `/migrate shift {service} 100%`.",
-    ),
-    Reason.NOT_EVERY_REQUEST: (
-        "{service} was not finished.",
-        "Its 100% are of the requests that strategy {strategy} selects; all others still go to old.",
-        "Ask for `/migrate shift {service} 100% weight` first, and let that serve its soak and backup time.",
-    ),
-    Reason.BACKUP_RUNS: (
-        "{service} was not finished.",
-        "Its backup time is not over: {left}.",
-        "Wait for it; old stays ready meanwhile, and `/migrate rollback {service}` still works.",
-    ),
-    Reason.ENTRY_NOT_READY: (
-        "{service} was not finished.",
-        "Its entry does not lead to the proxies, or nobody knows where it leads: {entry}.",
-        "See `/migrate status {service}`; `/migrate prepare {service}` makes the entry what it must be.",
-    ),
-    Reason.NOT_FINISHED: (
-        "The old application of {service} was not removed.",
-        "The service is not finished, so requests may still have to go back to old.",
-        "Ask for `/migrate finish {service}` first; it says what is missing.",
-    ),
+    **journey_refusals.WORDS,
 }
 
 

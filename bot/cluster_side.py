@@ -33,21 +33,22 @@ class ClusterSide:
             )
         except cluster_access.NoAccess as error:
             raise CannotStart(str(error)) from None
-        self._api = client.ClusterClient(access, agent="ferry-bot")
-        self.keys = trusted_keys.TrustedKeys(self._api, told.namespace, signer)
+        self.api = client.ClusterClient(access, agent="ferry-bot")
+        self.keys = trusted_keys.TrustedKeys(self.api, told.namespace, signer)
         self.port = cluster_port.ClusterPort(
             cluster_watch.ClusterWatch(
-                self._api, told.namespace, self.keys, wish_document.read_entries, weights=wish_document.weights, journeys=True
+                self.api, told.namespace, self.keys, wish_document.read_entries, weights=wish_document.weights, journeys=True
             )
         )
-        book = records.RecordBook(self._api, told.namespace, signer, self.keys)
+        book = records.RecordBook(self.api, told.namespace, signer, self.keys)
         self.records = cluster_port.Records(book, head=head)
         self.journeys = cluster_port.Journeys(book)
-        self.wishes = cluster_port.Wishes(wish.WishBook(self._api, told.namespace))
-        self.documents = wish.DocumentBook(self._api, told.namespace)
-        self.holds = cluster_port.Holds(holds.HoldBook(self._api, told.namespace), clock=clock, counts=counts)
+        self.book = wish.WishBook(self.api, told.namespace)
+        self.wishes = cluster_port.Wishes(self.book)
+        self.documents = wish.DocumentBook(self.api, told.namespace)
+        self.holds = cluster_port.Holds(holds.HoldBook(self.api, told.namespace), clock=clock, counts=counts)
         token = told.agent_token.get_secret_value()
-        self.agents = proxies.Proxies(self._api, told.namespace, token, port=told.agent_port)
+        self.agents = proxies.Proxies(self.api, told.namespace, token, port=told.agent_port)
         self._acquaintance: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -61,7 +62,7 @@ class ClusterSide:
         await self.keys.stop()
         await self.port.stop()
         await self.agents.close()
-        await self._api.close()
+        await self.api.close()
 
     async def _stay_acquainted(self) -> None:
         """A hold is pushed to proxies that are known; whoever asks for them only then finds none when the API is away."""

@@ -113,7 +113,8 @@ class Entry(values.Part):
 
     `load_balancers`: of the new cluster, and `api_cidrs`: of the old cluster's API server: the proxies may reach no others; none
     named: any address, at the ports that are needed. `ca_secret`: a Secret with `ca.crt` in each application's namespace, for a
-    direct forward. `old_addresses`: of the old load balancer, which preflight expects; none: what its Ingresses say.
+    direct forward. `old_addresses`: of the old load balancer, which preflight expects; none: what its Ingresses say. `old_port`:
+    where it ends TLS. `dns_server` (ADDRESS:PORT): who is asked for old hosts; empty: who the bot itself asks.
     """
 
     ingress_class: Annotated[str, values.CLASS_NAME] = "nginx"
@@ -123,6 +124,8 @@ class Entry(values.Part):
     dns_namespace: Annotated[str, values.NAMESPACE] = "kube-system"
     ca_secret: Annotated[str, values.OBJECT_NAME] = ""
     old_addresses: tuple[Address, ...] = ()
+    old_port: Annotated[int, pydantic.Field(ge=1, le=65535, strict=True)] = 443
+    dns_server: Annotated[str, pydantic.Field(pattern=r"^(|\[?[0-9a-fA-F.:]+\]?:[0-9]{1,5})$")] = ""
 
     def objects(self, namespace: str) -> entry_names.EntrySettings:
         """For the objects around services. `namespace`: Ferry's own."""
@@ -147,13 +150,14 @@ class HostRule(values.Part):
     r"""`match`: a regex for the whole old host; `new_host`: a template with its groups (`\1`, `\g<name>`).
 
     `new_namespace`: a template too, `{namespace}` is the old one; empty: none is proposed. `old_namespace`: a regex for the whole
-    old namespace, whose groups `new_namespace` then means; the rule is for no other.
+    old namespace, whose groups `new_namespace` then means; the rule is for no other. `new_port`: of HTTPS in the new cluster.
     """
 
     match: Regex
     new_host: str
     new_namespace: str = ""
     old_namespace: Annotated[str, pydantic.BeforeValidator(lambda value: "" if value == "" else _regex(value))] = ""
+    new_port: Annotated[int, pydantic.Field(ge=1, le=65535, strict=True)] = 443
 
     @pydantic.model_validator(mode="after")
     def _templates(self) -> "HostRule":

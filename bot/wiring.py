@@ -16,6 +16,7 @@ from bot import (
     cluster_port,
     cluster_side,
     heartbeat,
+    journey_side,
     metrics,
     readiness,
     settings,
@@ -45,6 +46,7 @@ class App:
         self._redis_beat = heartbeat.Heartbeat("Redis", lambda: _ping(self._redis))
         self._audit = audit.AuditChain(self._redis, told.replica)
         self.cluster = cluster_side.ClusterSide(told, clock=self._clock, counts=self.counts, head=lambda: self._audit.anchor)
+        self._journey = journey_side.JourneySide(told, cluster=self.cluster, clock=self._clock, audit=self._audit)
         self._reading = _reading(told.alertmanager)
         self._eyes = alerts.AlertEyes(
             url=told.alertmanager.url,
@@ -68,6 +70,7 @@ class App:
             trust=told.trust.policy,
             limits=outside.Limits(converge=told.limits.converge, hold=told.limits.hold, verify=told.limits.verify),
             unmapped_holds_all=told.alertmanager.unmapped == "all",
+            looking=front.Looking(self._journey.discovering, self._journey.preflighting),
         )
         self._slack.attach(self.front)
         self.ready = readiness.Readiness(
@@ -100,6 +103,9 @@ class App:
             chat=self._slack.poster,
             audit=self._audit,
             alerts=self._eyes,
+            journeys=self.cluster.journeys,
+            entries=self._journey.entries,
+            measures=self._journey.measures,
         )
 
     def _alert_webhook(self, token: str) -> alert_webhook.AlertWebhook:
@@ -148,6 +154,7 @@ class App:
         """Raises CannotStart, with everything stopped that had been started."""
         try:
             await self._begin("the cluster", self.cluster.start, self.cluster.stop)
+            await self._begin("the objects around services", self._journey.start, self._journey.stop)
             await self._begin("Redis", self._redis_beat.start, self._close_redis)
             await self._begin("the audit", self._audit.start, self._audit.close)
             await self._begin("messages to Slack", _nothing, self._slack.drain)

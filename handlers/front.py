@@ -3,6 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from handlers import (
     alerts,
@@ -12,6 +13,7 @@ from handlers import (
     blockers,
     bypassing,
     converge,
+    discovering,
     dispatch,
     exposed,
     fleets,
@@ -26,6 +28,7 @@ from handlers import (
     messages,
     outside,
     perform,
+    preflighting,
     queries,
     releasing,
     remembered,
@@ -35,9 +38,17 @@ from handlers import (
     writing,
 )
 from handlers.rules import decide, gates, key_outlook, migration, refusals
-from k8s import entry_change, model
+from k8s import discovery, entry_change, model, preflight
 
 _HEARD = 2000  # messages whose answer is kept for another delivery
+
+
+@dataclass(frozen=True, slots=True)
+class Looking:
+    """Use cases that look at both clusters and need nothing else of the front."""
+
+    discovering: discovering.Discovering
+    preflighting: preflighting.Preflighting
 
 
 class Front:
@@ -50,8 +61,10 @@ class Front:
         trust: migration.Trust,
         limits: outside.Limits,
         unmapped_holds_all: bool = False,
+        looking: Looking | None = None,
     ) -> None:
         self._world = world
+        self._looking = looking
         self._memory = memory = remembered.Remembered()
         self._tasks = work = tasks.Tasks()
         self._fleets = asked = fleets.Fleets(world.agents)
@@ -224,6 +237,23 @@ class Front:
     async def past_exposure(self, service: str, generation: int) -> model.Exposure | refusals.Refusal:
         """What the record of that generation said, to be asked for again; may be a raise. Raises k8s.errors.ClusterError."""
         return await self._ways.past_exposure(service, generation)
+
+    async def discover(self) -> discovery.Found:
+        """What could be added to `migration.yaml`. Raises k8s.errors.ClusterError."""
+        return await self._looks().discovering.discover()
+
+    async def accept(self, asked: discovering.Accept) -> discovering.Accepted:
+        """Adds what was discovered at weight 0. The same again changes nothing."""
+        return await asyncio.shield(self._tasks.start(self._looks().discovering.accept(asked), name=f"accept {asked.id}"))
+
+    async def preflight(self, service: str) -> preflight.Report:
+        """Whether everything is there before its traffic moves; at most some ten seconds."""
+        return await self._looks().preflighting.preflight(service)
+
+    def _looks(self) -> Looking:
+        if self._looking is None:
+            raise LookupError("this Ferry was put together without a way to look at the clusters")
+        return self._looking
 
     async def overview(self) -> answers.Overview:
         operations, fleet = await asyncio.gather(self._loader.all_open(), self._fleets.ask())

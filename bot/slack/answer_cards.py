@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Sequence
 
 from bot.slack import buttons, card_parts, parsing
-from bot.slack.words import Live, Words, code, foreign, joined, sentence
+from bot.slack.words import Live, Words, code, foreign, joined, refused, sentence
 from handlers import answers, messages
 from handlers.rules import refusals
 
@@ -26,11 +26,12 @@ def answer_card(answer: answers.Answer, words: Words) -> card_parts.Shown:
 
 
 def refusal_card(refusal: refusals.Refusal, words: Words) -> card_parts.Shown:
-    """What was not done, why, and what to do: the sentences of the rules, in English."""
+    """What was not done, why, and what to do: the sentences of the rules, in the reader's language; facts as they are."""
+    refused_what, refused_why, refused_remedy = refused(refusal, words.locale)
     # `why` quotes what others wrote; `what` and `remedy` are the rules' own and mark commands with backticks.
-    why = foreign(refusal.why, 200)
-    told = words.live("refusal", what=sentence(refusal.what, 180), why=card_parts.readable(why))
-    remedy = words.live("refusal_remedy", remedy=card_parts.readable(sentence(refusal.remedy, 300)))
+    why = foreign(refused_why, 200)
+    told = words.live("refusal", what=sentence(refused_what, 180), why=card_parts.readable(why))
+    remedy = words.live("refusal_remedy", remedy=card_parts.readable(sentence(refused_remedy, 300)))
     if refusal.reason is refusals.Reason.PERSON and card_parts.NAMED_CHANNEL.search(why):
         remedy = words.live("refusal_elsewhere")  # the person is right, the place is not: no colleague is needed
     return card_parts.Shown(joined([told, remedy], " "), [card_parts.section(told), card_parts.context(remedy)])

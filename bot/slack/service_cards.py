@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from bot.slack import buttons, card_parts, effect_words, journey_cards, list_cards, operation_cards, strategy_text
-from bot.slack.words import Live, Words, code, foreign, joined
+from bot.slack.words import Live, Words, code, foreign, joined, refused
 from handlers import answers
 from handlers.rules import migration, soaking
 from k8s import entry_change, model, suppression
@@ -67,7 +67,8 @@ def preview_card(preview: answers.Preview, words: Words, *, take_back: str = "")
     if preview.keys is not None:
         blocks.append(card_parts.context(effect_words.keys(preview.keys, plan.after, words)))
     if preview.refusal:
-        why, remedy = (card_parts.readable(foreign(said, 500)) for said in (preview.refusal.why, preview.refusal.remedy))
+        _, *said = refused(preview.refusal, words.locale)
+        why, remedy = (card_parts.readable(foreign(one, 500)) for one in said)
         blocks.append(card_parts.section(words.live("preview.refused", why=why, remedy=remedy)))
     if plan.config_diff.strip():
         blocks.append(card_parts.section(words.live("details.diff")))

@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from bot.slack import escaping
+from handlers.rules import refusals
 
 LOCALES = ("en", "zh-CN")
 LONGEST_FACT = 300
@@ -77,6 +78,19 @@ class Words:
         return known[key].format_map(facts)
 
 
+def refused(refusal: refusals.Refusal, locale: str) -> tuple[str, str, str]:
+    """What, why and the remedy in this language; as the rules say them where it is theirs, or nobody knows the facts."""
+    told = (refusal.what, refusal.why, refusal.remedy)
+    known = _refusals(locale).get(refusal.reason)
+    if known is None:
+        return told
+    try:
+        what, why, remedy = (text.format_map(refusal.facts) for text in known)
+    except KeyError:  # a refusal with sentences of its own
+        return told
+    return what, why, remedy
+
+
 def nearest(locale: str) -> Words:
     """The words for a person's locale (`zh-CN`, `zh-TW`, `en-GB`, anything): Chinese for any Chinese, English otherwise."""
     return Words("zh-CN" if locale.lower().startswith("zh") else "en")
@@ -102,6 +116,15 @@ def _bounded(escape: Callable[[str, int], str], text: str, most: int) -> Live:
 
 def _escaped(fact: object) -> str:
     return fact if isinstance(fact, Live) else foreign(str(fact))
+
+
+@functools.cache
+def _refusals(locale: str) -> Mapping[str, tuple[str, str, str]]:
+    """By reason; empty for the language of the rules."""
+    if locale == LOCALES[0]:
+        return {}
+    text = resources.files("templates").joinpath("messages", f"refusals.{locale}.yaml").read_text(encoding="utf-8")
+    return {reason: (what, why, remedy) for reason, (what, why, remedy) in yaml.safe_load(text).items()}
 
 
 @functools.cache

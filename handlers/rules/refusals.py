@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from handlers.rules import journey_refusals, refusal_reasons
 
@@ -13,12 +13,15 @@ Reason = refusal_reasons.Reason
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """`what` was not done, `why`, and the `remedy`: each one sentence, none empty."""
+    """`what` was not done, `why`, and the `remedy`: each one sentence, none empty. `facts`: what was filled into them, so that
+    a surface may say the same in another language.
+    """
 
     reason: Reason
     what: str
     why: str
     remedy: str
+    facts: Mapping[str, object] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def sentence(self) -> str:
@@ -220,4 +223,4 @@ WORDS: Mapping[Reason, tuple[str, str, str]] = {
 def refuse(reason: Reason, **facts: object) -> Refusal:
     """A refusal with its sentences filled in. A fact that the words need and nobody gave is a KeyError: a mistake of ours."""
     what, why, remedy = (text.format_map(facts) for text in WORDS[reason])
-    return Refusal(reason=reason, what=what, why=why, remedy=remedy)
+    return Refusal(reason=reason, what=what, why=why, remedy=remedy, facts=facts)

@@ -263,7 +263,7 @@ def test_every_refusal_is_shown_whole(reason: refusals.Reason, say: words.Words)
     card_checks.passes(shown)
     card_checks.nothing_foreign_is_live(iter([shown.text, *card_checks.live_texts(shown.blocks)]))
     said = shown.text.replace("&lt;", "<").replace("&gt;", ">").replace("ˋ", "`").replace("ˍ", "_")
-    for part in (refusal.what, refusal.why, refusal.remedy):
+    for part in words.refused(refusal, say.locale):
         assert part in said
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from bot.slack import effect_words, operation_cards, parsing, words
 from handlers import answers, messages
-from handlers.rules import gates, migration
+from handlers.rules import gates, migration, refusals
 from k8s import entry_change, model
 
 SOURCES = sorted((Path(words.__file__).parent.parent).rglob("*.py"))
@@ -173,3 +173,23 @@ def test_foreign_text_keeps_its_bound_after_escaping(make: Callable[[str, int], 
     made = make(sign * 900, 300)
     assert 250 < len(made) <= 300
     assert made.endswith("…")
+
+
+@pytest.mark.parametrize("locale", [one for one in words.LOCALES if one != "en"])
+def test_every_refusal_of_the_rules_can_be_said_in_every_language_with_the_same_facts(locale: str) -> None:
+    wanted = {str(reason): [words.placeholders(text) - {"service"} for text in texts] for reason, texts in refusals.WORDS.items()}
+    facts = {reason: {name: f"[{name}]" for each in some for name in each} for reason, some in wanted.items()}
+    for reason, english in refusals.WORDS.items():
+        refusal = refusals.refuse(reason, service="shop", **facts[reason])
+        said = words.refused(refusal, locale)
+        assert all(CHINESE.search(one) or one == "[why]" for one in said), reason
+        assert said != (refusal.what, refusal.why, refusal.remedy)
+        for before, after in zip((refusal.what, refusal.why, refusal.remedy), said, strict=True):
+            assert set(re.findall(r"\[\w+\]", before)) == set(re.findall(r"\[\w+\]", after)), reason
+        assert len(english) == len(said)
+    assert words.refused(refusal, "en") == (refusal.what, refusal.why, refusal.remedy)
+
+
+def test_a_refusal_with_sentences_of_its_own_stays_as_it_is() -> None:
+    own = refusals.Refusal(refusals.Reason.INVALID, "Nothing was added.", "It reads wrong.", "Correct it.")
+    assert words.refused(own, "zh-CN") == ("Nothing was added.", "It reads wrong.", "Correct it.")

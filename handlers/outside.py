@@ -40,7 +40,8 @@ class Limits:
     `severe`: before it means 100% old; `again`: how long after it was put back the same trouble is severe at once. `keep`:
     between two times that a whole document is kept. `ladder`: between two looks at what soaks and climbs; `seldom`: where the
     soak is long. `no_proxies`: how long
-    no proxy may be ready for an exposed service before its original entry is put back.
+    no proxy may be ready for an exposed service before its original entry is put back, and its old application may have no
+    ready endpoint before people are called.
     """
 
     converge: float = 30.0

@@ -72,4 +72,6 @@ def _against(one: views.ServiceView, around: Around) -> str:
         return cut.sentence
     if one.in_force is not None and one.wish < one.in_force.weight:
         return f"migration.yaml says {one.wish}%"
+    if around.entry.old_ready == 0:
+        return "the old application has no ready endpoint, so there is nothing to go back to"
     return _NO_WAY.get(around.entry.state, "")

@@ -244,6 +244,21 @@ async def test_a_clock_that_runs_ahead_ends_a_standing_approval_and_serves_nothi
     assert world.weight() == 5
 
 
+async def test_that_old_can_still_be_gone_back_to_is_watched(slow: Way) -> None:
+    world = slow.world
+    world.limits = replace(world.limits, no_proxies=0.05)
+    await world.restart()
+    await slow.prepared()
+    await world.raised(5)
+    slow.entries.old_ready = 0
+    await seen(world, "no ready endpoint")
+    await world.until(lambda: world.chat.pages)
+    await soon(world)
+    assert ["no rollback would be answered" in page for page in world.chat.pages] == [True]
+    slow.entries.old_ready = 1
+    await seen(world, "")
+
+
 async def test_a_hold_that_proxies_do_not_obey_puts_the_original_entry_back(slow: Way) -> None:
     world = slow.world
     world.limits = replace(world.limits, hold=0.2)

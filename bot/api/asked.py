@@ -4,6 +4,7 @@ from typing import Annotated
 
 import pydantic
 
+from handlers import journey_messages
 from k8s import model
 
 LONGEST_REASON = 300
@@ -29,7 +30,7 @@ class User(Asked):
     ids: Annotated[list[str], pydantic.Field(max_length=MOST_RULES)] = []
 
 
-class Shift(Asked):
+class Plan(Asked):
     """`weight`: percent of the requests that the strategy selects. Without a strategy: as migration.yaml says."""
 
     weight: Annotated[int, pydantic.Field(ge=0, le=100)]
@@ -37,10 +38,9 @@ class Shift(Asked):
     header: Header | None = None
     cidrs: Annotated[list[str], pydantic.Field(max_length=MOST_RULES)] = []
     user: User | None = None
-    reason: Annotated[Text, pydantic.Field(min_length=1)]
 
     @pydantic.model_validator(mode="after")
-    def _rules_fit(self) -> "Shift":
+    def _rules_fit(self) -> "Plan":
         needs = {model.Strategy.HEADER: "header", model.Strategy.IP: "cidrs", model.Strategy.USER: "user"}
         needed = needs.get(self.strategy) if self.strategy else None
         for name in needs.values():
@@ -59,6 +59,12 @@ class Shift(Asked):
         return header, tuple(self.cidrs), user
 
 
+class Shift(Plan):
+    """What a plan is, asked for."""
+
+    reason: Annotated[Text, pydantic.Field(min_length=1)]
+
+
 class Approval(Asked):
     """`revision`: of the operation as it was looked at; left out: as it is now."""
 
@@ -67,6 +73,51 @@ class Approval(Asked):
 
 class Reasoned(Asked):
     reason: Text = ""
+
+
+class Because(Asked):
+    """With a reason, which whoever approves reads."""
+
+    reason: Annotated[Text, pydantic.Field(min_length=1)]
+
+
+class Run(Asked):
+    """`mode`: `ask` before every step, or `auto` on one standing approval of them all, which ends at `until`.
+
+    That is a day, a moment, or how long from now (`2026-12-31`, `2026-12-31T18:00Z`, `7d`); empty: as the settings say.
+    """
+
+    mode: Annotated[journey_messages.Mode, pydantic.Field(strict=False)] = journey_messages.Mode.ASK
+    until: Annotated[str, pydantic.Field(max_length=40)] = ""
+    reason: Text = ""
+
+    @pydantic.model_validator(mode="after")
+    def _only_what_stands_ends(self) -> "Run":
+        if self.until and self.mode is journey_messages.Mode.ASK:
+            raise ValueError("until is the end of a standing approval, which only mode auto has")
+        return self
+
+
+class Rollback(Asked):
+    """Neither: 100% old, by a hold. `percent`: down to that. `generation`: to what was in force then, which may be a raise."""
+
+    percent: Annotated[int, pydantic.Field(ge=0, le=100)] | None = None
+    generation: Annotated[int, pydantic.Field(ge=1)] | None = None
+    reason: Text = ""
+
+    @pydantic.model_validator(mode="after")
+    def _one_goal(self) -> "Rollback":
+        if self.percent is not None and self.generation is not None:
+            raise ValueError("percent and generation are two goals; give one of them")
+        return self
+
+
+class Accept(Asked):
+    """`names`: of proposals, as they are now; with `seen`, only as they were shown. `texts`: by name, documents as adjusted."""
+
+    names: Annotated[list[str], pydantic.Field(max_length=1000)] = []
+    texts: Annotated[dict[str, Annotated[str, pydantic.Field(max_length=20_000)]], pydantic.Field(max_length=100)] = {}
+    seen: Annotated[str, pydantic.Field(max_length=64)] = ""
 
 
 class SafeMode(Asked):

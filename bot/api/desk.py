@@ -3,129 +3,110 @@
 Only taking traffic back is done for somebody whom Slack cannot be asked about; everything else waits for who they are.
 """
 
-import uuid
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
-
-from bot.api import asked, errors_told, shown
-from bot.slack import people, use_cases
-from handlers import messages, ports
+from bot.api import asked, asking, behind, errors_told, journey_desk, looks, shown
+from handlers import answers, messages
 from handlers.rules import effects, migration, refusals
 from k8s import model
 
 Reason = refusals.Reason
+Behind = behind.Behind
+Calling = asking.Calling
 MOST_REFUSALS = 10  # of calls without a known token, that a minute of the audit keeps
 
 
-class Persons(Protocol):
-    """Who somebody of Slack is, and what they may do."""
-
-    async def person_of(
-        self, user: str, team: str, channel: str, *, fresh: bool = False, shared: bool = False
-    ) -> people.Known: ...
-
-    async def person_lowering(self, user: str, team: str) -> people.Known: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Calling:
-    """`user`: whose token it was. `source`: the command line, or another program. `key`: the same when sent twice."""
-
-    user: str
-    source: messages.Source = messages.Source.API
-    key: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Behind:
-    """`team`, `channel`: where a person's rights are those that they have here. `unread`: as in `bot.slack.use_cases.Behind`."""
-
-    front: use_cases.Front
-    persons: Persons
-    audit: ports.AuditLog
-    clock: ports.Clock
-    team: str
-    channel: str
-    unread: Callable[[], str]
-
-
 class Desk:
-    """Every method raises errors_told.NotDone for what was not done; errors of the store and of the cluster come through."""
+    """Every method raises errors_told.NotDone for what was not done; errors of the store and of the cluster come through.
 
-    def __init__(self, behind: Behind) -> None:
-        self._behind = behind
-        self._front = behind.front
+    `looks`: what may be known. `journey`: a service's whole way.
+    """
+
+    def __init__(self, to: Behind) -> None:
+        self.looks = looks.Looks(to)
+        self.journey = journey_desk.JourneyDesk(to)
+        self._behind = to
+        self._front = to.front
+        self._asking = asking.Asking(to)
         self._refusals: list[float] = []
 
-    async def services(self, calling: Calling) -> shown.Overview:
-        await self._member(calling, "")
-        return shown.overview(await self._front.overview())
-
-    async def service(self, calling: Calling, name: str) -> shown.Service:
-        await self._member(calling, name)
-        service = self._named(name)
-        found = await self._front.status(service)
-        if found is None:
-            raise errors_told.unknown_service(name, self._front.names())
-        return shown.service(found)
-
-    async def operation(self, calling: Calling, operation_id: str) -> shown.Operation:
-        await self._member(calling, "")
-        return shown.operation(await self._known(operation_id))
-
     async def shift(self, calling: Calling, name: str, body: asked.Shift) -> shown.Answer:
-        actor = await self._person(calling)
-        service = await self._to_change(actor, name)
-        try:
-            header, cidrs, user = body.rules()
-        except model.ModelError as error:
-            raise errors_told.NotDone(422, str(Reason.INVALID), f"Nothing was planned for {service}: {error}.") from None
-        target = self._front.target(service, body.weight, strategy=body.strategy, header=header, cidrs=cidrs, user=user)
-        if isinstance(target, refusals.Refusal):
-            await self._tried(actor, service, target.sentence)
-            raise errors_told.of_refusal(target)
-        said = self._said(calling, actor, service, "shift")
-        return await self._handled(messages.ProposeShift(**said, target=target, reason=body.reason))
+        actor = await self._asking.person(calling)
+        service, target = await self._target(actor, name, body)
+        said = self._asking.said(calling, actor, service, "shift")
+        return await self._asking.handled(messages.ProposeShift(**said, target=target, reason=body.reason))
+
+    async def plan(self, calling: Calling, name: str, body: asked.Plan) -> shown.Preview:
+        """Nothing is asked for."""
+        actor = await self._asking.person(calling)
+        service, target = await self._target(actor, name, body)
+        preview = await self._front.preview(service, target, actor)
+        if isinstance(preview, refusals.Refusal):
+            raise errors_told.of_refusal(preview)
+        return shown.preview(preview)
 
     async def approve(self, calling: Calling, operation_id: str, body: asked.Approval) -> shown.Answer:
-        actor = await self._person(calling, fresh=True)
-        operation = await self._known(operation_id)
-        said = self._said(calling, actor, operation.plan.service, f"approve:{operation.id}")
+        actor = await self._asking.person(calling, fresh=True)
+        operation = await self._asking.operation(operation_id)
+        said = self._asking.said(calling, actor, operation.plan.service, f"approve:{operation.id}")
         revision = body.revision or operation.revision
-        return await self._handled(messages.Approve(**said, operation=operation.id, revision=revision))
+        return await self._asking.handled(messages.Approve(**said, operation=operation.id, revision=revision))
 
     async def reject(self, calling: Calling, operation_id: str, body: asked.Reasoned) -> shown.Answer:
-        actor = await self._person(calling, fresh=True)
-        operation = await self._known(operation_id)
-        said = self._said(calling, actor, operation.plan.service, f"reject:{operation.id}")
-        return await self._handled(messages.Reject(**said, operation=operation.id, reason=body.reason))
+        actor = await self._asking.person(calling, fresh=True)
+        operation = await self._asking.operation(operation_id)
+        said = self._asking.said(calling, actor, operation.plan.service, f"reject:{operation.id}")
+        return await self._asking.handled(messages.Reject(**said, operation=operation.id, reason=body.reason))
 
     async def confirm(self, calling: Calling, operation_id: str) -> shown.Answer:
-        actor = await self._person(calling)
-        operation = await self._known(operation_id)
-        said = self._said(calling, actor, operation.plan.service, f"confirm:{operation.id}")
-        return await self._handled(messages.Confirm(**said, operation=operation.id))
+        """What leads to old is confirmed by any member, also while Slack cannot be asked who may raise."""
+        operation = await self._front.operation(operation_id)
+        if operation is not None and operation.plan.kind in migration.UNAPPROVED:
+            actor = await self._asking.member(calling, operation.plan.service)
+        else:
+            actor = await self._asking.person(calling)
+        operation = await self._asking.operation(operation_id)
+        said = self._asking.said(calling, actor, operation.plan.service, f"confirm:{operation.id}")
+        return await self._asking.handled(messages.Confirm(**said, operation=operation.id))
 
     async def hold(self, calling: Calling, name: str, reason: str) -> shown.Placed:
         """100% old, now. The one who calls has confirmed it by calling."""
-        actor = await self._member(calling, name)
-        service = self._to_hold(name)
-        if service is None:
-            await self._tried(actor, name, f"tried to hold {name}, which is no service")
-            raise errors_told.unknown_service(name, self._front.names())
-        placed = await self._front.hold(messages.PlaceHold(**self._said(calling, actor, service, "hold"), reason=reason))
+        actor = await self._asking.member(calling, name)
+        service = await self._asking.to_old(actor, name, "hold")
+        said = self._asking.said(calling, actor, service, "hold")
+        placed = await self._front.hold(messages.PlaceHold(**said, reason=reason))
         if not placed.safe:
             why = placed.trouble or "no proxy answered and the cluster did not take it"
-            sentence = f"Nobody confirmed the order to hold {service}: {why}; send it again, or place a hold with kubectl."
-            raise errors_told.NotDone(503, "not_confirmed", sentence)
+            what = f"Nobody confirmed the order to hold {service}."
+            remedy = "Send it again, or place a hold with kubectl."
+            raise errors_told.NotDone(503, "not_confirmed", what, why=errors_told.whole(why), remedy=remedy)
         return shown.placed(placed)
+
+    async def roll_back(self, calling: Calling, name: str, body: asked.Rollback) -> shown.Answer | shown.Placed:
+        """All the way, by a hold; or to a percentage, or to what was in force: that is confirmed at once where it lowers."""
+        if body.percent is None and body.generation is None:
+            return await self.hold(calling, name, body.reason)
+        actor = await self._asking.person(calling)
+        service = await self._asking.to_change(actor, name)
+        target: model.Exposure | refusals.Refusal
+        if body.generation is not None:
+            target = await self._front.past_exposure(service, body.generation)
+        else:
+            target = self._front.target(service, body.percent or 0)
+        target = await self._possible(actor, service, target)
+        if body.percent is not None:
+            await self._demand_lower(actor, service, target)
+        said = self._asking.said(calling, actor, service, "rollback")
+        answer = await self._asking.handled(messages.ProposeShift(**said, target=target, reason=body.reason))
+        operation = answer.operation
+        if operation is None or operation.kind != migration.Kind.LOWER:
+            return answer
+        confirmed = self._asking.said(calling, actor, service, f"confirm:{operation.id}")
+        return await self._asking.handled(messages.Confirm(**confirmed, operation=operation.id))
 
     async def release(self, calling: Calling, name: str, reason: str) -> shown.Releases:
         """A raise in kind: each service that is held gets a request of its own."""
-        actor = await self._person(calling)
+        actor = await self._asking.person(calling)
         if name != model.ALL_SERVICES:
-            held = [await self._to_change(actor, name)]
+            held = [await self._asking.to_change(actor, name)]
         else:
             held = [line.name for line in (await self._front.overview()).services if line.holds]
         if not held and (why := self._behind.unread()):
@@ -135,9 +116,9 @@ class Desk:
         given: list[shown.Answer] = []
         refused: list[errors_told.NotDone] = []
         for service in held:
-            message = messages.ProposeRelease(**self._said(calling, actor, service, "release"), reason=reason)
+            message = messages.ProposeRelease(**self._asking.said(calling, actor, service, "release"), reason=reason)
             try:
-                given.append(await self._handled(message))
+                given.append(await self._asking.handled(message))
             except errors_told.NotDone as error:
                 refused.append(error)
         if not given:
@@ -155,71 +136,28 @@ class Desk:
         event = effects.AuditEvent(effects.EventKind.REFUSED, f"address:{address}", "", "", said, messages.Source.API)
         await self._behind.audit.record(event)
 
-    async def _handled(self, message: messages.Command) -> shown.Answer:
-        answer = await self._front.handle(message)
-        if answer.refusal is not None:
-            raise errors_told.of_refusal(answer.refusal)
-        return shown.Answer(said=answer.sentence, operation=shown.operation(answer.operation) if answer.operation else None)
-
-    async def _person(self, calling: Calling, *, fresh: bool = False) -> messages.Person:
-        """With the rights they have where changes are heard. Whoever may not is refused by the rules, in their words."""
-        known = await self._behind.persons.person_of(calling.user, self._behind.team, self._behind.channel, fresh=fresh)
-        return replace(known.person, source=calling.source)
-
-    async def _member(self, calling: Calling, service: str) -> messages.Person:
-        """For reading and for taking traffic back."""
-        known = await self._behind.persons.person_lowering(calling.user, self._behind.team)
-        actor = replace(known.person, source=calling.source)
-        if not known.member:
-            why = known.why or actor.refused
-            refusal = refusals.refuse(Reason.OUTSIDER, service=service or "any service", who=actor.shown, why=why)
-            await self._tried(actor, service, refusal.sentence)
-            raise errors_told.of_refusal(refusal)
-        return actor
-
-    def _said(self, calling: Calling, actor: messages.Person, service: str, verb: str) -> dict[str, Any]:
-        """What every command is made of."""
-        return {
-            "id": f"{calling.source}:{calling.user}:{verb}:{service}:{calling.key or uuid.uuid4().hex}",
-            "at": self._behind.clock.now(),
-            "service": service,
-            "actor": actor,
-            "place": messages.Place(self._behind.channel),
-        }
-
-    async def _known(self, operation_id: str) -> migration.Operation:
-        found = await self._front.operation(operation_id)
-        if found is None:
-            shown_id = operation_id[:80]
-            why = "it is too old, or the store that kept it came back empty"
-            sentence = f"No operation is called {shown_id!r}: {why}; ferry status shows what waits."
-            raise errors_told.NotDone(404, str(Reason.UNKNOWN_OPERATION), sentence)
-        return found
-
-    def _named(self, name: str) -> str:
-        service = self._front.find(name.lower())
-        if service is not None:
-            return service
-        if why := self._behind.unread():
-            raise errors_told.of_refusal(refusals.refuse(Reason.UNREAD, service=name[:80], why=why.rstrip(".")))
-        raise errors_told.unknown_service(name, self._front.names())
-
-    async def _to_change(self, actor: messages.Person, name: str) -> str:
+    async def _target(self, actor: messages.Person, name: str, body: asked.Plan) -> tuple[str, model.Exposure]:
+        service = await self._asking.to_change(actor, name)
         try:
-            return self._named(name)
-        except errors_told.NotDone as error:
-            await self._tried(actor, name[:80], error.sentence)
-            raise
+            header, cidrs, user = body.rules()
+        except model.ModelError as error:
+            what, why = f"Nothing was planned for {service}.", f"{str(error).rstrip('.')}."
+            raise errors_told.NotDone(422, str(Reason.INVALID), what, why=why, remedy=errors_told.SEE) from None
+        target = self._front.target(service, body.weight, strategy=body.strategy, header=header, cidrs=cidrs, user=user)
+        return service, await self._possible(actor, service, target)
 
-    def _to_hold(self, name: str) -> str | None:
-        if name == model.ALL_SERVICES:
-            return name
-        found = self._front.find(name.lower())
-        # While the cluster cannot be read, a name is taken at its word: an order for a service that is none does no harm.
-        if found is None and self._behind.unread() and model.SERVICE_NAME.fullmatch(name):
-            return name
-        return found
+    async def _possible(self, actor: messages.Person, service: str, target: model.Exposure | refusals.Refusal) -> model.Exposure:
+        if isinstance(target, refusals.Refusal):
+            await self._asking.tried(actor, service, target.sentence)
+            raise errors_told.of_refusal(target)
+        return target
 
-    async def _tried(self, actor: messages.Person, service: str, sentence: str) -> None:
-        event = effects.AuditEvent(effects.EventKind.REFUSED, actor.id, service, "", sentence, actor.source)
-        await self._behind.audit.record(event)
+    async def _demand_lower(self, actor: messages.Person, service: str, target: model.Exposure) -> None:
+        """A percentage that is no step down is most likely a slip."""
+        preview = await self._front.preview(service, target, actor)
+        if not isinstance(preview, answers.Preview) or preview.refusal is not None:
+            return  # the rules say why, in their words
+        if preview.plan.kind is not migration.Kind.LOWER:
+            why = f"A rollback only lowers, and {service} gets {preview.plan.from_weight}% at new now."
+            remedy = f"To raise it: ferry shift {service} {target.weight}% --reason why."
+            raise errors_told.NotDone(409, "not_lower", "Nothing was changed.", why=why, remedy=remedy)

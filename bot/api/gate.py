@@ -9,12 +9,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from bot.api import callers, errors_told
 
 CALLER = "ferry.caller"  # where the scope says who calls
-LARGEST = 16_384  # bytes of a body
+LARGEST = 262_144  # bytes of a body: a thousand names at once
 READ_SECONDS = 5.0
 Turned = Callable[[str, str], Awaitable[None]]
 _OPEN = "/openapi.json"
-_WRONG = "The bearer token is missing or wrong, so nothing was done; send one that api.tokens in the bot's settings names."
-_NONE = "No token is known, so nothing can be asked here; name tokens in the bot's settings (api.tokens) and start it again."
+_WRONG = ("The bearer token is missing or wrong.", "Send one that api.tokens in the bot's settings names.")
+_NONE = ("No token is known here.", "Name tokens in the bot's settings (api.tokens) and start it again.")
 
 
 class Gate:
@@ -43,14 +43,16 @@ class Gate:
     async def _caller(self, request: requests.Request) -> str:
         if person := self._known.person(request.headers.get("authorization", "")):
             return person
-        sentence = _WRONG if self._known else _NONE
-        await self._turned_away(request.client.host if request.client else "an unknown address", sentence)
-        raise errors_told.NotDone(401, "unauthorised", sentence)
+        why, remedy = _WRONG if self._known else _NONE
+        error = errors_told.NotDone(401, "unauthorised", "Nothing was done.", why=why, remedy=remedy)
+        await self._turned_away(request.client.host if request.client else "an unknown address", error.sentence)
+        raise error
 
 
 async def _read(request: requests.Request) -> bytes:
     body = bytearray()
-    too_large = errors_told.NotDone(413, "too_large", f"The body is larger than {LARGEST} bytes and was not read; send less.")
+    why = f"The body is larger than {LARGEST} bytes and was not read."
+    too_large = errors_told.NotDone(413, "too_large", "Nothing was done.", why=why, remedy="Send less.")
     announced = request.headers.get("content-length", "0")
     if announced.isdecimal() and int(announced[:20]) > LARGEST:
         raise too_large
@@ -61,8 +63,8 @@ async def _read(request: requests.Request) -> bytes:
                 if len(body) > LARGEST:
                     raise too_large
     except (TimeoutError, requests.ClientDisconnect):
-        sentence = f"The body did not arrive within {READ_SECONDS:g} s, so nothing was done; send it again."
-        raise errors_told.NotDone(408, "late", sentence) from None
+        why = f"The body did not arrive within {READ_SECONDS:g} s."
+        raise errors_told.NotDone(408, "late", "Nothing was done.", why=why, remedy="Send it again.") from None
     return bytes(body)
 
 

@@ -1,8 +1,7 @@
 """Addresses of `/api/v1`, and what may be sent to and comes from each: the OpenAPI document is made of this."""
 
-import re
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Any
 
 import fastapi
 import structlog
@@ -11,18 +10,20 @@ from starlette import exceptions as starlette_exceptions
 from starlette import requests, responses
 from starlette.types import ASGIApp
 
-from bot.api import asked, callers, desk, errors_told, gate, shown
-from handlers import errors, messages
+from bot.api import asked, caller, callers, desk, errors_told, gate, routes_of_journeys, routes_of_looks, shown
+from handlers import errors
 from k8s import errors as cluster_errors
 
-CLIENT = "X-Ferry-Client"
-KEY = "Idempotency-Key"
-_KEY = re.compile(r"[A-Za-z0-9_-]{8,64}")
+Caller = caller.Caller
+_BODIES: dict[str, type[asked.Asked]] = {
+    "shift": asked.Shift, "plan": asked.Plan, "approve": asked.Approval, "safe-mode": asked.SafeMode, "rollback": asked.Rollback,
+    "run": asked.Run, "accept": asked.Accept,
+}  # fmt: skip
 _log = structlog.get_logger("ferry.api")
 _NOT_DONE: dict[int | str, dict[str, Any]] = {status: {"model": shown.Error} for status in (401, 403, 404, 409, 413, 422, 503)}
 _ABOUT = (
     "What people of the team ask of Ferry. A raise needs another person's approval and the requester's confirmation; taking "
-    f"traffic back needs neither. Send `{KEY}` (8 to 64 of A-Z a-z 0-9 _ -) to make a request that is sent twice one."
+    f"traffic back needs neither. Send `{caller.KEY}` (8 to 64 of A-Z a-z 0-9 _ -) to make a request that is sent twice one."
 )
 
 
@@ -38,42 +39,12 @@ def application(at: desk.Desk, known: callers.Callers) -> ASGIApp:
         responses=_NOT_DONE,
         dependencies=[fastapi.Security(security.HTTPBearer(auto_error=False))],  # said in the document; the gate has checked it
     )
-    _reads(app, at)
+    routes_of_looks.add(app, at.looks)
     _requests(app, at)
+    routes_of_journeys.add(app, at.journey)
     _decisions(app, at)
     _errors(app)
     return gate.Gate(app, known, at.turned_away)
-
-
-def calling(
-    request: requests.Request,
-    client: Annotated[str, fastapi.Header(alias=CLIENT, include_in_schema=False)] = "",
-    key: Annotated[str, fastapi.Header(alias=KEY)] = "",
-) -> desk.Calling:
-    if key and not _KEY.fullmatch(key):
-        raise errors_told.NotDone(422, "unreadable", f"{KEY} is not 8 to 64 of A-Z a-z 0-9 _ -; send a fresh random one.")
-    source = messages.Source.CLI if client == "cli" else messages.Source.API
-    return desk.Calling(request.scope[gate.CALLER], source, key)
-
-
-Caller = Annotated[desk.Calling, fastapi.Depends(calling)]
-
-
-def _reads(app: fastapi.FastAPI, at: desk.Desk) -> None:
-    @app.get("/services")
-    async def services(by: Caller) -> shown.Overview:
-        """Every service in one line."""
-        return await at.services(by)
-
-    @app.get("/services/{name}")
-    async def service(name: str, by: Caller) -> shown.Service:
-        """One service in full. `name`: its name, or its old host."""
-        return await at.service(by, name)
-
-    @app.get("/operations/{operation}")
-    async def operation(operation: str, by: Caller) -> shown.Operation:
-        """One requested change, open or decided."""
-        return await at.operation(by, operation)
 
 
 def _requests(app: fastapi.FastAPI, at: desk.Desk) -> None:
@@ -82,10 +53,16 @@ def _requests(app: fastapi.FastAPI, at: desk.Desk) -> None:
         """Ask for another exposure; nothing moves before it is confirmed."""
         return await at.shift(by, name, body)
 
+    @app.post("/services/{name}/plan")
+    async def plan(name: str, body: asked.Plan, by: Caller) -> shown.Preview:
+        """What a shift would freeze, and whether it would be accepted now; nothing is asked for."""
+        return await at.plan(by, name, body)
+
     @app.post("/services/{name}/rollback")
-    async def rollback(name: str, by: Caller, body: asked.Reasoned | None = None) -> shown.Placed:
-        """100% old, now, by a hold; no approval, no confirmation."""
-        return await at.hold(by, name, body.reason if body else "")
+    async def rollback(name: str, by: Caller, body: asked.Rollback | None = None) -> shown.Placed | shown.Answer:
+        """100% old, now, by a hold: no approval, no confirmation. To a lower percentage, or to what was in force at a generation:
+        done at once where it provably lowers, asked for where it raises."""
+        return await at.roll_back(by, name, body or asked.Rollback())
 
     @app.post("/safe-mode")
     async def safe_mode(body: asked.SafeMode, by: Caller) -> shown.Placed | shown.Releases:
@@ -123,20 +100,22 @@ def _errors(app: fastapi.FastAPI) -> None:
 
     @app.exception_handler(starlette_exceptions.HTTPException)
     async def no_such_address(request: requests.Request, error: starlette_exceptions.HTTPException) -> responses.Response:
-        sentence = f"{request.method} {request.url.path[:200]} is nothing that can be asked; {errors_told.SEE}."
-        return errors_told.answer(errors_told.NotDone(error.status_code, "no_such_address", sentence))
+        why = f"{request.method} {request.url.path[:200]} is nothing that can be asked."
+        told = errors_told.NotDone(error.status_code, "no_such_address", "Nothing was done.", why=why, remedy=errors_told.SEE)
+        return errors_told.answer(told)
 
     @app.exception_handler(errors.Away)
     @app.exception_handler(cluster_errors.ClusterError)
     async def away(_: requests.Request, error: Exception) -> responses.Response:
-        sentence = f"This was not done: {str(error).rstrip('.')}; taking traffic back (rollback, safe-mode) stays open."
-        return errors_told.answer(errors_told.NotDone(503, "away", sentence))
+        return errors_told.answer(errors_told.away(str(error)))
 
     @app.exception_handler(Exception)
     async def failed(request: requests.Request, error: Exception) -> responses.Response:
         _log.error("a request to the API failed", path=request.url.path[:200], exc_info=error)
-        sentence = "This failed inside Ferry, and may be done in part; see ferry status, the cause is in Ferry's log."
-        return errors_told.answer(errors_told.NotDone(500, "failed", sentence))
+        what, why = "This failed inside Ferry, and may be done in part.", "The cause is in Ferry's log."
+        return errors_told.answer(
+            errors_told.NotDone(500, "failed", what, why=why, remedy="See ferry status before you try again.")
+        )
 
 
 def _fields(request: requests.Request, place: Sequence[Any]) -> list[str]:
@@ -145,5 +124,4 @@ def _fields(request: requests.Request, place: Sequence[Any]) -> list[str]:
     if len(place) > 2 and (part := parts.get(place[-2])):
         return list(part.model_fields)
     verb = request.url.path.rstrip("/").rpartition("/")[2]
-    bodies: dict[str, type[asked.Asked]] = {"shift": asked.Shift, "approve": asked.Approval, "safe-mode": asked.SafeMode}
-    return list(bodies.get(verb, asked.Reasoned).model_fields)
+    return list(_BODIES.get(verb, asked.Reasoned).model_fields)

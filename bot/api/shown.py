@@ -1,62 +1,37 @@
 """What is answered, as plain values. Texts of other people stand in them as they are: whoever shows them escapes them."""
 
-from datetime import datetime
 from typing import Any
 
-import pydantic
-
+from bot.api import shown_journey
+from bot.api.shown_operation import Operation, exposure, operation
+from bot.api.shown_value import Shown
 from handlers import answers
-from handlers.rules import approvals, migration
 from k8s import model
 
 
-class Shown(pydantic.BaseModel):
-    model_config = pydantic.ConfigDict(frozen=True)
-
-
 class Refused(Shown):
-    """`sentence` for people: what, why, what next. `kind` for programs."""
+    """`what` was not done, `why`, and the `remedy`; `sentence`: all three of them. `kind` for programs."""
 
-    sentence: str
     kind: str
+    what: str
+    why: str
+    remedy: str
+    sentence: str
 
 
 class Error(Shown):
     error: Refused
 
 
-class Approval(Shown):
-    by: str
-    shown: str
-    at: datetime
-    source: str
+class Preview(Shown):
+    """A plan that nobody asked for yet. `refusal` null: it would be accepted now."""
 
-
-class Operation(Shown):
-    """`before`, `after`: whole exposures (`before` null: nothing was raised before). `next`: what to do now, and who."""
-
-    id: str
     service: str
     kind: str
     before: dict[str, Any] | None
     after: dict[str, Any]
-    reason: str
-    requester: str
-    requester_shown: str
-    source: str
-    phase: str
-    outcome: str
-    because: str
-    approvals: list[Approval]
-    approvals_needed: int
-    requested_at: datetime
-    expires_at: datetime
-    confirmed_at: datetime | None
-    generation: int
-    revision: int
-    plan_hash: str
-    clears: list[str]
-    next: str
+    diff: str
+    refusal: Refused | None
 
 
 class Answer(Shown):
@@ -117,7 +92,10 @@ class Proxy(Shown):
 
 
 class Service(Shown):
-    """`exposure`: of the record in force. `synced` false: the cluster cannot be read completely, so this may be old."""
+    """`exposure`: of the record in force. `synced` false: the cluster cannot be read completely, so this may be old.
+
+    `suppressed`: how proxies keep what was approved from new by themselves; empty: none does.
+    """
 
     name: str
     phase: str
@@ -134,55 +112,23 @@ class Service(Shown):
     firing: list[str]
     trouble: list[str]
     synced: bool
+    suppressed: str
+    journey: shown_journey.Journey | None
 
 
-def operation(of: migration.Operation) -> Operation:
-    plan = of.plan
-    return Operation(
-        id=of.id,
+def preview(of: answers.Preview) -> Preview:
+    plan, no = of.plan, of.refusal
+    refused = None
+    if no is not None:
+        refused = Refused(kind=str(no.reason), what=no.what, why=no.why, remedy=no.remedy, sentence=no.sentence)
+    return Preview(
         service=plan.service,
         kind=str(plan.kind),
         before=exposure(plan.before) if plan.before else None,
         after=exposure(plan.after),
-        reason=of.reason,
-        requester=of.requester,
-        requester_shown=of.requester_shown,
-        source=str(of.source),
-        phase=str(of.phase),
-        outcome=str(of.outcome),
-        because=of.because,
-        approvals=[Approval(by=one.by, shown=one.shown, at=one.at, source=str(one.source)) for one in of.approvals],
-        approvals_needed=approvals.needed(of),
-        requested_at=of.requested_at,
-        expires_at=of.expires_at,
-        confirmed_at=of.confirmed_at,
-        generation=of.generation,
-        revision=of.revision,
-        plan_hash=plan.hash,
-        clears=list(plan.clears),
-        next=following(of),
+        diff=plan.config_diff,
+        refusal=refused,
     )
-
-
-def exposure(of: model.Exposure) -> dict[str, Any]:
-    """Without the hash of a tester's secret; whether there is one is said."""
-    document = of.as_document()
-    return {**document, "override_hash": None, "override": document["override_hash"] is not None}
-
-
-def following(of: migration.Operation) -> str:
-    """What has to be done now, and by whom; empty: nothing."""
-    if of.outcome is not migration.Outcome.OPEN:
-        return ""
-    if of.phase is migration.Phase.PROPOSED:
-        missing = max(approvals.needed(of) - len({one.by for one in of.approvals}), 1)
-        persons = "an approver" if missing == 1 else f"{missing} approvers"
-        return (
-            f"Now {persons} other than {of.requester_shown} must approve: ferry approve {of.id}, or Approve on its card in Slack."
-        )
-    if of.phase is migration.Phase.APPROVED:
-        return f"Now {of.requester_shown} confirms: ferry confirm {of.id}, or Confirm on its card in Slack."
-    return f"It is under way; follow it with ferry status {of.plan.service}."
 
 
 def hold(of: model.Hold) -> Hold:
@@ -212,7 +158,7 @@ def overview(of: answers.Overview) -> Overview:
             wish=one.wish,
             old_host=one.old_host,
             holds=list(one.holds),
-            operation=operation(one.operation) if one.operation else None,
+            operation=operation(one.operation, whole=False) if one.operation else None,
         )
         for one in of.services
     ]
@@ -229,7 +175,7 @@ def service(of: answers.ServiceStatus) -> Service:
         generation=of.generation,
         holds=[hold(one) for one in of.holds],
         operation=operation(of.operation) if of.operation else None,
-        last=operation(of.last) if of.last else None,
+        last=operation(of.last, whole=False) if of.last else None,
         proxies=[
             Proxy(pod=one.pod, ready=one.ready, served=one.served, generation=one.generation, because=one.because)
             for one in of.proxies
@@ -239,4 +185,6 @@ def service(of: answers.ServiceStatus) -> Service:
         firing=list(of.firing),
         trouble=list(of.trouble),
         synced=of.synced,
+        suppressed=of.suppressed.sentence if of.suppressed else "",
+        journey=shown_journey.journey(of.journey) if of.journey else None,
     )

@@ -91,9 +91,9 @@ class Served:
 @pytest.mark.parametrize(
     ("error", "status", "kind", "says"),
     [
-        (errors.Away("Redis does not answer"), 503, "away", "Redis does not answer; taking traffic back"),
-        (cluster_errors.Unreachable("the API server does not answer."), 503, "away", "the API server does not answer; taking"),
-        (RuntimeError("a secret detail"), 500, "failed", "the cause is in Ferry's log"),
+        (errors.Away("Redis does not answer"), 503, "away", "Redis does not answer. Try again in a moment; taking traffic back"),
+        (cluster_errors.Unreachable("the API server does not answer."), 503, "away", "The API server does not answer. Try again"),
+        (RuntimeError("a secret detail"), 500, "failed", "The cause is in Ferry's log"),
     ],
 )
 async def test_what_is_away_and_what_fails_is_a_sentence(error: Exception, status: int, kind: str, says: str) -> None:
@@ -120,7 +120,7 @@ async def test_a_hold_that_nobody_confirmed_is_no_success() -> None:
     front.safe = False
     answer = await Served(front).ask("POST", "safe-mode", {"on": True, "service": "all", "reason": "fire"})
     assert (answer.status_code, answer.json()["error"]["kind"]) == (503, "not_confirmed")
-    assert "nobody answers" in answer.json()["error"]["sentence"]
+    assert "Nobody answers." in answer.json()["error"]["sentence"]
     assert [(one.service, one.reason, one.actor.source) for one in front.placed] == [("all", "fire", messages.Source.API)]
 
 

@@ -31,7 +31,10 @@ def refused(answer: Any, status: int, kind: str) -> str:
     """The sentence of a refusal."""
     assert (answer.status_code, answer.json()["error"]["kind"]) == (status, kind), answer.text
     assert set(answer.json()) == {"error"}
-    return str(answer.json()["error"]["sentence"])
+    told = answer.json()["error"]
+    assert all(told[part] for part in ("what", "why", "remedy")), told
+    assert told["sentence"] == f"{told['what']} {told['why']} {told['remedy']}"
+    return str(told["sentence"])
 
 
 async def exposure(world: bot_world.World, service: str) -> dict[str, Any]:
@@ -192,14 +195,14 @@ async def test_what_cannot_be_asked_for_is_refused_with_a_sentence(world: bot_wo
         ({"weight": True, "reason": "x"}, "weight"),
         ({"weight": 5}, "reason is missing"),
         ({"weight": 5, "reason": "  "}, "reason"),
-        ({**good, "wieght": 5}, "wieght is not a known field; use weight, strategy"),
+        ({**good, "wieght": 5}, "wieght is not a known field. Use weight, strategy"),
         ({**good, "strategy": "magic"}, "strategy"),
         ({**good, "strategy": "ip"}, "strategy ip needs the field cidrs"),
         ({**good, "cidrs": ["10.2.0.0/16"]}, "cidrs belongs to strategy ip"),
         ({**good, "strategy": "ip", "cidrs": ["10.2.0.1/16"]}, "is not a network"),
         ({**good, "strategy": "ip", "cidrs": ["0.0.0.0/0"]}, "too wide"),
         ({**good, "strategy": "header", "header": {"name": "X-A", "values": ["a b"]}}, "header.values"),
-        ({**good, "strategy": "header", "header": {"name": "X-A", "values": ["a"], "x": 1}}, "use name, values"),
+        ({**good, "strategy": "header", "header": {"name": "X-A", "values": ["a"], "x": 1}}, "Use name, values"),
         ({**good, "strategy": "user", "user": {"source": "client_ip"}}, "user.source"),
     ]
     for body, says in wrong:
@@ -236,6 +239,11 @@ async def test_the_api_describes_itself(world: bot_world.World) -> None:
     paths = {f"{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods}
     assert paths == {
         "GET /services", "GET /services/{name}", "POST /services/{name}/shift", "POST /services/{name}/rollback",
+        "POST /services/{name}/plan", "POST /services/{name}/prepare", "POST /services/{name}/bypass",
+        "POST /services/{name}/finish", "POST /services/{name}/remove", "POST /services/{name}/run", "POST /services/{name}/skip",
+        "POST /services/{name}/pause", "POST /services/{name}/resume", "GET /services/{name}/history",
+        "GET /services/{name}/preflight", "GET /services/{name}/arrangement/{stage}", "GET /discovery",
+        "POST /discovery/accept", "GET /audit",
         "POST /safe-mode", "GET /operations/{operation}", "POST /operations/{operation}/approve",
         "POST /operations/{operation}/reject", "POST /operations/{operation}/confirm",
     }  # fmt: skip

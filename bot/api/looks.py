@@ -1,0 +1,63 @@
+"""What may be known, asked over HTTP. Nothing is changed here; every member may look."""
+
+from bot.api import asking, behind, errors_told, journey_desk, shown, shown_looks, shown_operation
+from k8s import entry_change
+
+Calling = asking.Calling
+MOST_EVENTS = 200
+
+
+class Looks:
+    """Raises as `desk.Desk` does."""
+
+    def __init__(self, to: behind.Behind) -> None:
+        self._behind = to
+        self._front = to.front
+        self._asking = asking.Asking(to)
+
+    async def services(self, calling: Calling) -> shown.Overview:
+        await self._asking.member(calling, "")
+        return shown.overview(await self._front.overview())
+
+    async def service(self, calling: Calling, name: str) -> shown.Service:
+        service = await self._of(calling, name)
+        found = await self._front.status(service)
+        if found is None:
+            raise errors_told.unknown_service(name, self._front.names())
+        return shown.service(found)
+
+    async def operation(self, calling: Calling, operation_id: str) -> shown_operation.Operation:
+        await self._asking.member(calling, "")
+        return shown_operation.operation(await self._asking.operation(operation_id))
+
+    async def history(self, calling: Calling, name: str) -> shown_looks.History:
+        service = await self._of(calling, name)
+        return shown_looks.history(service, await self._front.history(service))
+
+    async def arrangement(self, calling: Calling, name: str, stage: entry_change.Stage) -> shown_looks.Arrangement:
+        service = await self._of(calling, name)
+        return shown_looks.arrangement(await self._front.arrangement(service, stage))
+
+    async def preflight(self, calling: Calling, name: str) -> shown_looks.Preflight:
+        service = await self._of(calling, name)
+        if self._behind.preflights is None:
+            raise journey_desk.cannot_look()
+        return shown_looks.report(await self._behind.preflights.preflight(service))
+
+    async def discovery(self, calling: Calling, part: str) -> shown_looks.Found:
+        await self._asking.member(calling, "")
+        if self._behind.discovers is None:
+            raise journey_desk.cannot_look()
+        return shown_looks.found(await self._behind.discovers.discover(), part.lower())
+
+    async def audit(self, calling: Calling, name: str, most: int) -> shown_looks.Events:
+        """`name` empty: of all services, and of what is about none."""
+        await self._asking.member(calling, name)
+        service = self._asking.named(name) if name else ""
+        if self._behind.events is None:
+            raise journey_desk.cannot_look()
+        return shown_looks.events(await self._behind.events(service, min(most, MOST_EVENTS)))
+
+    async def _of(self, calling: Calling, name: str) -> str:
+        await self._asking.member(calling, name)
+        return self._asking.named(name)

@@ -19,10 +19,10 @@ from handlers import (
     journey_keeping,
     judged,
     loading,
+    old_applications,
     outside,
     remembered,
     sighting,
-    speaking,
     tasks,
 )
 from handlers.journey_messages import RunInterrupted, StepDue
@@ -87,8 +87,7 @@ class Laddering:
         self._doubts: dict[str, str] = {}  # why a run must pause, as of the last look
         self._counts: dict[str, _Count] = {}
         self._told: dict[str, _Told] = {}
-        self._called: set[str] = set()
-        self._old_gone: dict[str, float] = {}  # monotonic: since when the old application has no ready endpoint
+        self._old = old_applications.OldApplications(world, limits, arranges=arranges, work=work)
         self._written: dict[str, float] = {}  # monotonic: when the journey was kept last
         self._baselines: dict[str, journeys.Baseline] = {}
         self._fleet: views.Fleet | None = None
@@ -176,7 +175,7 @@ class Laddering:
         counted = soaking.counted(begun, sight, seconds, self._memory.saw(self._world.clock.now()), one.wished)
         counted = self._with_baseline(counted, sight, judgement)
         self._counts[one.name] = _Count(kept, counted, now, sight)
-        self._watch_old(one, now)
+        self._old.look(one, now)
         of = self._glance(one, kept, judgement)
         if self._interrupted(of, kept, sight):
             return
@@ -184,20 +183,6 @@ class Laddering:
             self._tasks.start(self._keep(one.name), key=_key(one.name))
         else:
             self._step(of, kept)
-
-    def _watch_old(self, one: views.ServiceView, now: float) -> None:
-        """Until its end a service must be able to go back; people are called once for each record."""
-        if self._arranging.view(one.name).old_ready != 0:
-            self._old_gone.pop(one.name, None)
-            return
-        if now - self._old_gone.setdefault(one.name, now) < self._limits.no_proxies:
-            return  # a rollout may be at its worst moment
-        said = f"{one.name}: its old application has no ready endpoint, so no rollback would be answered. Bring it back now"
-        once = f"old-gone/{one.name}/{one.generation}"
-        if once not in self._called:
-            self._called.add(once)
-            sentence = f"{said}; nothing soaks until then."
-            self._tasks.start(speaking.page(self._world, one.name, sentence, once=once), name=once)
 
     def _worth_keeping(self, one: views.ServiceView, counted: journeys.Journey, now: float) -> bool:
         """Seconds alone not more often than once in a while, however short the soak: each is a write for the watches of all."""

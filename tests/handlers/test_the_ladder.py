@@ -232,6 +232,35 @@ async def test_a_lost_write_of_the_journey_takes_no_step_and_loses_nothing(way: 
     await way.journeyed(lambda one: one.hundred is not None)
 
 
+async def test_a_request_that_was_faster_than_a_step_does_not_use_the_step_up(way: Way) -> None:
+    """The step is kept as used first, and then its operation finds another one in its place."""
+    world = way.world
+    await way.prepared()
+    operation = (await way.run(Mode.AUTO)).operation
+    assert operation is not None
+    await world.approve(operation)
+    await world.restart()
+    between: list[migration.Operation] = []
+    save = world.pending.save
+
+    async def somebody_is_faster(wanted: migration.Operation, expected_revision: int) -> bool:
+        if wanted.standing and not between:
+            by_hand = replace(wanted, id="op-by-hand", standing="", run="", phase=migration.Phase.PROPOSED, approvals=())
+            between.append(by_hand)
+            assert await save(by_hand, 0)
+        return await save(wanted, expected_revision)
+
+    world.pending.save = somebody_is_faster  # type: ignore[method-assign]
+    assert (await world.confirm(operation)).refusal is None
+    await world.until(lambda: between)
+    journey = await way.journeyed(lambda one: one.standing is not None and one.revision >= 3)
+    assert journey.standing is not None
+    assert (journey.standing.used, world.weight()) == ((), 0)
+    rejection = messages.Reject(id="r", at=world.clock.now(), service="shop", actor=BOB, operation="op-by-hand")
+    assert (await world.front.handle(rejection)).refusal is None
+    await way.journeyed(lambda one: one.hundred is not None)
+
+
 async def test_a_clock_that_runs_ahead_ends_a_standing_approval_and_serves_nothing(slow: Way) -> None:
     world = slow.world
     await slow.prepared()

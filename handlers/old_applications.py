@@ -27,7 +27,7 @@ class OldApplications:
             return
         self._called.add(once)
         sentence = (
-            f"{one.name}: its old application has no ready endpoint, so no rollback would be answered. Bring it back now; nothing "
-            "soaks until then."
+            f"{one.name}: its old application has no ready endpoint, so no rollback would be answered. Bring it back now; "
+            "nothing soaks until then."
         )
         self._tasks.start(speaking.page(self._world, one.name, sentence, once=once), name=once)

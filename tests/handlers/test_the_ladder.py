@@ -243,12 +243,12 @@ async def test_a_request_that_was_faster_than_a_step_does_not_use_the_step_up(wa
     between: list[migration.Operation] = []
     save = world.pending.save
 
-    async def somebody_is_faster(wanted: migration.Operation, expected_revision: int) -> bool:
-        if wanted.standing and not between:
-            by_hand = replace(wanted, id="op-by-hand", standing="", run="", phase=migration.Phase.PROPOSED, approvals=())
+    async def somebody_is_faster(operation: migration.Operation, expected_revision: int) -> bool:
+        if operation.standing and not between:
+            by_hand = replace(operation, id="op-by-hand", standing="", run="", phase=migration.Phase.PROPOSED, approvals=())
             between.append(by_hand)
             assert await save(by_hand, 0)
-        return await save(wanted, expected_revision)
+        return await save(operation, expected_revision)
 
     world.pending.save = somebody_is_faster  # type: ignore[method-assign]
     assert (await world.confirm(operation)).refusal is None

@@ -28,7 +28,10 @@ class _Mode(Protocol):
 
 
 class SlackSide:
-    """`poster` works from the first moment: what it is told waits until Slack takes it. `unread`: as in `use_cases.Behind`."""
+    """`poster` works from the first moment: what it is told waits until Slack takes it.
+
+    `unread`, `events`: as in `use_cases.Behind`.
+    """
 
     def __init__(
         self,
@@ -39,6 +42,7 @@ class SlackSide:
         seen: ports.Seen,
         audit: ports.AuditLog,
         unread: Callable[[], str],
+        events: use_cases.Events | None = None,
     ) -> None:
         self._told = told.slack
         self._namespace = told.namespace
@@ -47,6 +51,7 @@ class SlackSide:
         self._seen = seen
         self._audit = audit
         self._unread = unread
+        self._events_told = events
         self.poster = slack_app.open_poster(told.slack, cards, clock, Words(told.locale), namespace=told.namespace)
         self.events = self._events if told.slack.mode == "http" else None
         self._behind: use_cases.Behind | None = None
@@ -56,10 +61,20 @@ class SlackSide:
         self._trouble = "Slack is not connected yet: the bot has just started; if this stays, the bot's log says why"
         self._task: asyncio.Task[None] | None = None
 
-    def attach(self, front: use_cases.Front) -> None:
+    def attach(self, front: use_cases.Whole) -> None:
         """What Slack's commands and buttons call. Before `start`."""
         self._behind = use_cases.Behind(
-            front, self._cards, self.poster, self._seen, self._audit, self._clock, self._namespace, self._unread
+            front=front,
+            cards=self._cards,
+            chat=self.poster,
+            seen=self._seen,
+            audit=self._audit,
+            clock=self._clock,
+            namespace=self._namespace,
+            unread=self._unread,
+            events=self._events_told,
+            discovers=front,
+            preflights=front,
         )
 
     async def start(self) -> None:

@@ -25,7 +25,7 @@ from bot import (
 )
 from bot.api import callers, desk, routes
 from bot.slack import app as slack_app
-from bot.store import audit, cards, connection, pending, seen
+from bot.store import audit, cards, connection, pending, recent, seen
 from handlers import front, outside
 from k8s import model
 
@@ -64,6 +64,7 @@ class App:
             seen=self._seen,
             audit=self._audit,
             unread=self.cluster.port.trouble,
+            events=recent.RecentEvents(self._redis).newest,
         )
         self.front = front.Front(
             self._world(),

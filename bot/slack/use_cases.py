@@ -70,6 +70,10 @@ class Front(Reads, Changes, Protocol):
     """The one entrance to the use cases."""
 
 
+class Whole(Front, Discovers, Preflights, Protocol):
+    """With what looks into the clusters: `handlers.front.Front` of an installed bot."""
+
+
 Events = Callable[[str, int], Awaitable[Sequence[tuple[datetime, effects.AuditEvent]]]]
 
 

@@ -15,9 +15,10 @@ from bot.slack import app, http_mode, poster, socket_mode, use_cases
 from bot.slack.words import Words
 from deploy.playground.slack import people, records
 from deploy.playground.slack.server import SlackStandIn
-from handlers import answers, errors, messages, ports
+from handlers import answers, discovering, errors, messages, ports
 from handlers.rules import decide, effects, key_outlook, migration, planning, refusals
-from k8s import model, views
+from k8s import discovery, model, preflight, views
+from tests.edges import test_bot_discover_cards as builders_of_proposals
 from tests.rules import builders
 
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
@@ -83,6 +84,7 @@ class RecordingFront:
     unread: str = ""
     of: migration.Migration = field(default_factory=lambda: builders.at(5))
     past: dict[int, int] = field(default_factory=dict)  # weights by generation
+    accepted: list[discovering.Accept] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.gate.set()
@@ -134,6 +136,20 @@ class RecordingFront:
         if generation in self.past:
             return builders.exposure(self.past[generation])
         return refusals.refuse(refusals.Reason.INVALID, service=service, why=f"No generation {generation} is kept.")
+
+    async def discover(self) -> discovery.Found:
+        return discovery.Found((builders_of_proposals.proposal("api"), builders_of_proposals.proposal("web")))
+
+    async def accept(self, asked: discovering.Accept) -> discovering.Accepted:
+        self.accepted.append(asked)
+        return discovering.Accepted(f"{len(asked.names) + len(asked.texts)} added", added=(*asked.names, *asked.texts))
+
+    async def preflight(self, service: str) -> preflight.Report:
+        return preflight.Report(service, (preflight.Check("dns", preflight.Ok.NO, "no such name", "Add it."),))
+
+    async def newest(self, service: str, most: int) -> tuple[tuple[datetime, effects.AuditEvent], ...]:
+        kind, source = effects.EventKind.REFUSED, messages.Source.SLACK
+        return ((NOW, effects.AuditEvent(kind, "Bob", service or "shop", "", "tried to raise it", source)),)
 
     def keys(self, plan: migration.Plan) -> key_outlook.Outlook | key_outlook.Unseen | None:
         return key_outlook.outlook(None, plan.service, plan.after)
@@ -238,7 +254,9 @@ async def _app(slack: SlackStandIn, **changes: Any) -> AsyncIterator[House]:
     time = clock.SystemClock()
     chat = app.open_poster(chosen, cards, time, Words("en"), namespace="migration-system", spacing=0.01)
     front = RecordingFront(chat)
-    behind = use_cases.Behind(front, cards, chat, seen, audit, time, "migration-system", lambda: front.unread)
+    behind = use_cases.Behind(
+        front, cards, chat, seen, audit, time, "migration-system", lambda: front.unread, front.newest, front, front
+    )
     made = await app.SlackApp.build(chosen, behind)
     try:
         yield House(slack, front, cards, seen, audit, chat, made)

@@ -9,7 +9,7 @@ from starlette import requests, responses
 
 from bot import background, settings
 from bot.slack import app as slack_app
-from bot.slack import card_writer, http_mode, socket_mode, use_cases, web_client
+from bot.slack import card_writer, handing_over, http_mode, socket_mode, use_cases, web_client
 from bot.slack.words import Words
 from handlers import ports
 
@@ -52,7 +52,8 @@ class SlackSide:
         self._audit = audit
         self._unread = unread
         self._events_told = events
-        self.poster = slack_app.open_poster(told.slack, cards, clock, Words(told.locale), namespace=told.namespace)
+        self._words = Words(told.locale)
+        self.poster = slack_app.open_poster(told.slack, cards, clock, self._words, namespace=told.namespace)
         self.events = self._events if told.slack.mode == "http" else None
         self._behind: use_cases.Behind | None = None
         self._app: slack_app.SlackApp | None = None
@@ -63,6 +64,7 @@ class SlackSide:
 
     def attach(self, front: use_cases.Whole) -> None:
         """What Slack's commands and buttons call. Before `start`."""
+        self.poster.tell_handovers(handing_over.HandingOver(front, self._seen, self._words))
         self._behind = use_cases.Behind(
             front=front,
             cards=self._cards,

@@ -136,8 +136,10 @@ def _entry(entry: entry_change.EntryView) -> Live:
 
 def _heading(judgement: gates.Judgement, words: Words) -> Live:
     measured = judgement.measured
-    within = _span(measured.window) if measured is not None and measured.window else "-"
-    return words.live("gates.heading", verdict=words.live(f"gates.verdicts.{judgement.verdict.name.lower()}"), within=within)
+    verdict = words.live(f"gates.verdicts.{judgement.verdict.name.lower()}")
+    if measured is None or not measured.window:
+        return words.live("gates.heading_unmeasured", verdict=verdict)
+    return words.live("gates.heading", verdict=verdict, within=_span(measured.window))
 
 
 def _gate(gate: gates.Gate, words: Words) -> Live:

@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from bot.slack import card_parts, card_writer, outgoing
+from bot.slack import card_parts, card_writer, handing_over, outgoing
 from handlers import messages, ports
 from handlers.rules import migration
 
@@ -48,11 +48,20 @@ class Poster:
         self._writers: dict[str, card_writer.CardWriter] = {}
         self._writing: dict[str, asyncio.Task[None]] = {}
         self._saying: set[asyncio.Task[None]] = set()
+        self._hands_over: handing_over.HandingOver | None = None
+        self._handed_over: set[str] = set()
+
+    def tell_handovers(self, by: handing_over.HandingOver) -> None:
+        """From now on the end of a service's migration is told in its thread; whoever tells it needs the front."""
+        self._hands_over = by
 
     async def show(self, operation: migration.Operation) -> None:
         """Post the operation's card, or update it where it was posted; a newer form overtakes one that still waits."""
         self._writer(operation).show(operation)
         self._wake(operation.id)
+        if self._hands_over is not None and handing_over.is_due(operation) and operation.id not in self._handed_over:
+            self._handed_over.add(operation.id)
+            self._start(self._hand_over(self._hands_over, operation), "a handover report")
 
     async def say(self, operation: migration.Operation, sentence: str) -> None:
         """One line in the thread of its card, after what was said before."""
@@ -130,6 +139,17 @@ class Poster:
     def _said(self, task: asyncio.Task[None]) -> None:
         self._saying.discard(task)
         _report(task)
+
+    async def _hand_over(self, by: handing_over.HandingOver, operation: migration.Operation) -> None:
+        card = operation.card if operation.card.ts else await self._cards.find(operation.id)
+        where = {"channel": card.channel, "thread_ts": card.ts} if card else {"channel": self._channels[0]}
+        for text in await by.pieces(operation):
+            body = {**where, "text": text, "unfurl_links": False, "unfurl_media": False}
+            try:
+                await self._out.call("chat.postMessage", lambda body=body: body, lane="threads")  # type: ignore[misc]  # a default binds the loop's value
+            except outgoing.SaidNo as no:
+                _log.error("a handover report cannot be posted", operation=operation.id, why=str(no))
+                return
 
     async def _post(self, shown: card_parts.Shown, service: str, *, lane: str) -> None:
         body = {"channel": self._channels[0], "text": shown.text, "blocks": shown.blocks, "unfurl_links": False}

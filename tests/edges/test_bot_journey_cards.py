@@ -126,7 +126,7 @@ def test_the_status_shows_the_ladder_the_soak_and_when_it_ends() -> None:
     assert "✓ 5%  ▶ *25%*  · 50%" in said
     assert "Soak at 25%: 3 h 12 min of 1 d, ends <!date^" in said
     assert f"|{(builders.NOON + timedelta(seconds=86_400 - 11_520)):%Y-%m-%d %H:%M} UTC>" in said
-    assert "*50% waits for*\n• 20 h 48 min of the soak" in said
+    assert "*Next step: 50%*\n• 20 h 48 min of the soak" in said
     assert "asks for every step, in the name of <@U0ANN>" in said
     assert "through the proxies" in said
 
@@ -166,6 +166,12 @@ def test_old_stands_beside_new_and_what_nobody_knows_is_a_dash() -> None:
     assert table[6].split()[0] == "99.91%"
     nothing = journey_cards.side_by_side(gates.Measured(), 25, ENGLISH)
     assert not any(sign.isdigit() for sign in nothing.replace("25%", "").replace("p99", "").replace("500", ""))
+
+
+def test_gates_without_numbers_do_not_look_as_if_they_had_some() -> None:
+    alone = gates.Judgement((gates.Gate("alerts", gates.Verdict.PASS, "none fires"),))
+    said = texts(shown(judgement=alone).blocks)
+    assert "*Gates: pass* (Prometheus has no numbers here)" in said
 
 
 def test_each_verdict_is_marked_and_says_how_many_requests_it_still_needs() -> None:

@@ -14,6 +14,9 @@ WAITING = (Phase.PROPOSED, Phase.APPROVED)
 STEPS = (Phase.ARRANGING, Phase.APPLYING, Phase.CONVERGING, Phase.VERIFYING)
 MOST_APPROVALS = 8
 MOST_OBJECTS = 12
+_MOVES_NOTHING_TO_NEW = frozenset({
+    migration.Kind.RELEASE, migration.Kind.PREPARE, migration.Kind.BYPASS, migration.Kind.REMOVE,
+})  # fmt: skip
 _ENDS = frozenset({migration.Kind.FINISH, migration.Kind.REMOVE})  # after which no button leads back
 
 
@@ -254,7 +257,7 @@ def _plain(operation: migration.Operation, words: Words, action: Action) -> card
 
 def _moves_traffic(operation: migration.Operation) -> bool:
     """It may yet, or it has: then the card ends with the line that takes it back."""
-    if operation.plan.kind in (migration.Kind.RELEASE, migration.Kind.REMOVE, migration.Kind.PREPARE):
+    if operation.plan.kind in _MOVES_NOTHING_TO_NEW:
         return False
     return is_open(operation) or operation.generation > 0 or effect_words.weight_left(operation) > 0
 

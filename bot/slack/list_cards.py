@@ -75,7 +75,8 @@ def _service_line(line: answers.ServiceLine, words: Words) -> Live:
         note = words.live("overview.phase", phase=words.plain(f"service_phase.{line.phase}"))
     if line.suppressed:
         facts = {"now": now(line.suppressed), "count": len(line.suppressed.pods), "of": line.suppressed.total}
-        note = Live(note + words.live("overview.suppressed", **facts))
+        on_trial = line.suppressed.lowest == line.suppressed.highest == line.weight
+        note = Live(note + words.live("overview.on_trial" if on_trial else "overview.suppressed", **facts))
     if line.wish != line.weight and not line.operation:
         note = Live(note + words.live("overview.wish", wish=line.wish))
     return words.live("overview.line", bar=card_parts.weight_bar(line.weight), service=line.name, weight=line.weight, note=note)

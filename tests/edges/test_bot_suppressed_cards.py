@@ -101,3 +101,31 @@ def test_whatever_an_agent_says_is_not_live(locale: str, why: str, since: str) -
     )
     card_checks.passes(shown)
     card_checks.nothing_foreign_is_live(iter([shown.text, *card_checks.live_texts(shown.blocks)]))
+
+
+def test_a_breaker_on_trial_that_lets_everything_through_keeps_nothing_from_new() -> None:
+    trial = replace(BOTH, lowest=10, highest=10, why=f"half open: {FIVE}")
+    shown = service_cards.status_card(status(10, suppressed=trial), ENGLISH, take_back=LINE, at=builders.NOON)
+    card_checks.passes(shown)
+    said = texts(shown.blocks)
+    assert "*10% served, on trial:*" in said
+    assert "keeps traffic from" not in said
+    assert shown.blocks[0]["text"]["text"] == "shop: 10% on the new cluster, at rest"
+    listed = list_cards.overview_card(answers.Overview((line("shop", weight=10, wish=10, suppressed=trial),), (), True), ENGLISH)
+    assert "on trial" in texts(listed.blocks)
+    assert "keeps traffic from" not in texts(listed.blocks)
+    assert "正在试探性放行" in said_of_at(CHINESE, 10, trial)
+
+
+def test_a_reason_is_told_once_though_one_proxy_tries_again_already() -> None:
+    said = said_of(ENGLISH, suppressed=replace(BOTH, why=f"{FIVE}; half open: {FIVE}"))
+    assert said.count(FIVE) == 1
+    assert f"(half open: {FIVE})" in said
+    other = said_of(ENGLISH, suppressed=replace(BOTH, why=f"{FIVE}; half open: no answer"))
+    assert f"({FIVE}; half open: no answer)" in other
+
+
+def said_of_at(say: words.Words, weight: int, suppressed: suppression.Suppressed) -> str:
+    shown = service_cards.status_card(status(weight, suppressed=suppressed), say, take_back=LINE, at=builders.NOON)
+    card_checks.passes(shown)
+    return texts(shown.blocks)

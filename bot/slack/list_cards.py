@@ -37,7 +37,7 @@ def service_lines(overview: answers.Overview, words: Words) -> list[card_parts.B
 
 
 def held_lines(overview: answers.Overview, words: Words) -> list[Live]:
-    """The result of an order to hold everything, for each service: what it was, and whether it is held."""
+    """The result of an order to hold everything, for each service: whether it is held; those that are not come first."""
     return [_held_line(line, words) for line in sorted(overview.services, key=lambda one: (bool(one.holds), one.name))]
 
 
@@ -63,8 +63,9 @@ def _lines(overview: answers.Overview, words: Words) -> list[Live]:
 
 
 def _held_line(line: answers.ServiceLine, words: Words) -> Live:
-    key = "overview.is_held" if line.holds else "overview.is_not_held"
-    return words.live(key, service=line.name, weight=line.weight)
+    if line.holds:
+        return words.live("overview.is_held", service=line.name)
+    return words.live("overview.is_not_held", service=line.name, weight=line.weight)
 
 
 def _service_line(line: answers.ServiceLine, words: Words) -> Live:

@@ -45,7 +45,8 @@ def test_the_home_tab_fits_with_everything_waiting_and_many_events(say: words.Wo
 
 @EVERY_LANGUAGE
 def test_an_order_to_hold_all_tells_the_result_of_each_those_that_are_not_held_first(say: words.Words) -> None:
-    lines = (*overview(holds=("h1",), weight=25).services, line("zz-last", weight=50))
+    long = "x" * 50  # so long that not all find room
+    lines = (*(line(f"{name}-{long}", holds=("h1",), weight=25) for name in NAMES), line("zz-last", weight=50))
     each = list_cards.held_lines(answers.Overview(lines, (), synced=True), say)
     assert len(each) == 201
     assert "zz-last" in each[0]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.slack import answer_cards, buttons, card_parts, origins, words
+from bot.slack import answer_cards, buttons, card_parts, origins, parsing, words
 from handlers import messages
 from handlers.rules import refusals
 from tests.edges import card_checks
@@ -75,3 +75,14 @@ def test_a_call_about_a_held_service_offers_no_way_back_but_the_way_on(say: word
     said = texts(shown.blocks)
     assert "kubectl" not in said
     assert "`/migrate safe-mode off shop " in said
+
+
+@EVERY_LANGUAGE
+def test_help_names_every_verb_whole_and_one_alone(say: words.Words) -> None:
+    shown = answer_cards.help_card(say)
+    card_checks.passes(shown)
+    said = texts(shown.blocks)
+    assert [example for example in parsing.EXAMPLES.values() if f"`{example}`" not in said] == []
+    alone = texts(answer_cards.help_card(say, "run").blocks)
+    assert parsing.EXAMPLES["run"] in alone
+    assert parsing.EXAMPLES["shift"] not in alone

@@ -62,13 +62,11 @@ class JourneyDesk:
         """Exactly what is named is added, all or nothing; the one who calls has confirmed it by naming it."""
         await self._asking.member(calling, "")
         actor = await self._asking.person(calling)
-        if self._behind.discovers is None:
-            raise cannot_look()
         said = self._asking.said(calling, actor, "migration.yaml", "accept")
         wanted = discovering.Accept(
             said["id"], said["at"], actor, names=tuple(body.names), texts=dict(body.texts), seen=body.seen
         )
-        done = await self._behind.discovers.accept(wanted)
+        done = await self._behind.front.accept(wanted)
         if done.refusal is not None:
             await self._asking.tried(actor, "", done.refusal.sentence)
             raise errors_told.of_refusal(done.refusal)
@@ -89,9 +87,3 @@ class JourneyDesk:
             invalid = str(refusals.Reason.INVALID)
             raise errors_told.NotDone(422, invalid, what, why=error.sentence, remedy=remedy) from None
         return until if lasts is None else self._behind.clock.now() + lasts
-
-
-def cannot_look() -> errors_told.NotDone:
-    why = "This bot was started without the part that looks there."
-    remedy = "See its log and its settings, or ask where it runs with them."
-    return errors_told.NotDone(503, "cannot_look", "Nothing was looked at.", why=why, remedy=remedy)

@@ -1,6 +1,6 @@
 """What may be known, asked over HTTP. Nothing is changed here; every member may look."""
 
-from bot.api import asking, behind, errors_told, journey_desk, shown, shown_looks, shown_operation
+from bot.api import asking, behind, errors_told, shown, shown_looks, shown_operation
 from k8s import entry_change
 
 Calling = asking.Calling
@@ -40,22 +40,20 @@ class Looks:
 
     async def preflight(self, calling: Calling, name: str) -> shown_looks.Preflight:
         service = await self._of(calling, name)
-        if self._behind.preflights is None:
-            raise journey_desk.cannot_look()
-        return shown_looks.report(await self._behind.preflights.preflight(service))
+        return shown_looks.report(await self._front.preflight(service))
 
     async def discovery(self, calling: Calling, part: str) -> shown_looks.Found:
         await self._asking.member(calling, "")
-        if self._behind.discovers is None:
-            raise journey_desk.cannot_look()
-        return shown_looks.found(await self._behind.discovers.discover(), part.lower())
+        return shown_looks.found(await self._front.discover(), part.lower())
 
     async def audit(self, calling: Calling, name: str, most: int) -> shown_looks.Events:
         """`name` empty: of all services, and of what is about none."""
         await self._asking.member(calling, name)
         service = self._asking.named(name) if name else ""
         if self._behind.events is None:
-            raise journey_desk.cannot_look()
+            why = "This bot was put together without a way to read the audit back."
+            remedy = "Read its log: ferry audit verify - takes it from standard input."
+            raise errors_told.NotDone(503, "cannot_look", "Nothing was looked at.", why=why, remedy=remedy)
         return shown_looks.events(await self._behind.events(service, min(most, MOST_EVENTS)))
 
     async def _of(self, calling: Calling, name: str) -> str:

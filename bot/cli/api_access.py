@@ -2,6 +2,7 @@
 
 import sys
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -18,13 +19,14 @@ _TRY = "FERRY_API=http://127.0.0.1:8080 after kubectl -n migration-system port-f
 
 
 class NotDone(Exception):
-    """`sentence` for people, `kind` for programs; `status` 0: nobody answered."""
+    """`sentence` for people, `kind` for programs; `status` 0: nobody answered. `told`: as the API says it, where it does."""
 
-    def __init__(self, sentence: str, kind: str, status: int = 0) -> None:
+    def __init__(self, sentence: str, kind: str, status: int = 0, told: Mapping[str, Any] | None = None) -> None:
         super().__init__(sentence)
         self.sentence = sentence
         self.kind = kind
         self.status = status
+        self.told = dict(told) if told else {"kind": kind, "sentence": sentence}
 
 
 def _not_typed(ctx: typer.Context, value: str) -> str:
@@ -84,22 +86,23 @@ def access(url: str, token: str, token_file: Path | None) -> Access:
     """Ends the process with 2 and a sentence where something is missing or unsafe."""
     parts = urlsplit(url.rstrip("/"))
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
-        _usage(f"FERRY_API, or --api, does not say where the bot listens; use {_TRY}")
+        usage(f"FERRY_API, or --api, does not say where the bot listens; use {_TRY}")
     if parts.scheme == "http" and not (loopback.names(parts.hostname or "") or (parts.hostname or "").endswith(_INSIDE)):
-        _usage(f"{url} would show your token to everybody on the way; write https://, or use {_TRY}")
+        usage(f"{url} would show your token to everybody on the way; write https://, or use {_TRY}")
     if token_file is not None:
         try:
             token = token_file.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
-            _usage(f"{token_file} cannot be read ({reason}); name the file that holds your token")
+            usage(f"{token_file} cannot be read ({reason}); name the file that holds your token")
     token = token.strip()
     if not token or not token.isascii() or not token.isprintable():
-        _usage("there is no token; set FERRY_API_TOKEN, or name its file with --token-file")
+        usage("there is no token; set FERRY_API_TOKEN, or name its file with --token-file")
     return Access(url.rstrip("/"), token)
 
 
-def _usage(sentence: str) -> NoReturn:
+def usage(sentence: str) -> NoReturn:
+    """Asked wrongly: nothing was sent."""
     print(sentence, file=sys.stderr)
     raise SystemExit(2)
 
@@ -116,5 +119,5 @@ def _read(answer: httpx.Response, url: str) -> dict[str, Any]:
         told = document.get("error")
         told = told if isinstance(told, dict) else {}
         sentence = str(told.get("sentence") or f"{url} answered with status {answer.status_code}.")
-        raise NotDone(sentence, str(told.get("kind") or "strange"), answer.status_code)
+        raise NotDone(sentence, str(told.get("kind") or "strange"), answer.status_code, told)
     return document

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from bot import cluster_access, settings
-from bot.cli import audit_in_cluster
+from bot.cli import audit_in_cluster, remote_reads
 from bot.cli.counting import counted
 from bot.store import audit as chain
 from bot.store import connection, proof
@@ -24,6 +24,9 @@ app = typer.Typer(help="What people and Ferry did, as it was written down.", no_
 @app.callback()
 def _audit() -> None:
     """Keeps verbs as verbs, however few there are."""
+
+
+app.command("show")(remote_reads.events)
 
 
 @app.command()

@@ -9,7 +9,7 @@ from k8s import client, errors, record_document, records, signing
 
 NO_KEYS = (
     f"The ConfigMap {trusted_keys.CONFIG_MAP} lists no public key that can be read, so no signature counts; "
-    "apply the one that `ferry keys` printed."
+    "put the one there that `ferry keys` printed."
 )
 _AT_ONCE = 8
 

@@ -70,7 +70,10 @@ def keys(
     *,
     namespace: Annotated[str, typer.Option(help="Ferry's namespace in the old cluster")] = "migration-system",
 ) -> None:
-    """Make a signing key: a Secret for the bot and a ConfigMap for the agents, as YAML for `kubectl apply -f -`."""
+    """Make a signing key: a Secret for the bot and a ConfigMap for the agents, as YAML for `kubectl create -f -`.
+
+    Once: with another key in the place of the first no signature would count any more, so nothing may be put over it.
+    """
     signer = signing.Signer.generate()
     secret = {
         "apiVersion": "v1",

@@ -1,19 +1,21 @@
 """The verbs that change something, asked of the bot: the same requests, rules and audit as in Slack."""
 
 import re
-import sys
 from enum import StrEnum
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 
-from bot.cli import api_access, remote_calls, remote_lines
+from bot.cli import api_access, remote_calls, remote_lines, remote_verb
 from bot.slack import strategy_text
 from k8s import model
 
 Service = Annotated[str, typer.Argument(help="a service's name or old host")]
 Waiting = Annotated[str, typer.Argument(metavar="OPERATION", help="its id (op-…), or the service for which it waits")]
-Reason = Annotated[str, typer.Option(help="whoever approves reads it, and the history keeps it")]
+ReasonToOld = Annotated[
+    str, typer.Option(help="why, for those on call: the hold shows it while it stands, and the history and the audit keep it")
+]
+Line = remote_verb.Line
 _PERCENT = re.compile(r"([0-9]{1,3})%?")
 
 
@@ -22,136 +24,132 @@ class Switch(StrEnum):
     OFF = "off"
 
 
+@remote_verb.asks(waits=True)
 def shift(
+    line: Line,
     service: Service,
     weight: Annotated[str, typer.Argument(metavar="PERCENT", help="of the requests that the strategy selects, such as 10%")],
     *,
-    reason: Reason,
+    reason: Annotated[str, typer.Option(help="whoever approves reads it, and the history keeps it; --plan needs none")] = "",
+    plan: Annotated[bool, typer.Option("--plan", help="say what it would be, and ask for nothing")] = False,
     strategy: Annotated[model.Strategy | None, typer.Option(help="without one: as migration.yaml says")] = None,
     cidr: Annotated[list[str] | None, typer.Option(help="strategy ip: a network; may be given again")] = None,
     header: Annotated[str, typer.Option(help="strategy header: NAME=VALUE[,VALUE]")] = "",
     user: Annotated[str, typer.Option(help="strategy user: cookie:NAME or header:NAME, and =ID[,ID] who always go to new")] = "",
-    api: api_access.Url = "",
-    token: api_access.Token = "",
-    token_file: api_access.TokenFile = None,
-    as_json: api_access.AsJson = False,
 ) -> None:
     """Ask for another share of a service's requests at the new cluster.
 
     More than now waits for another person's approval, and then for your confirmation.
     """
-    body = {"weight": _percent(weight), "reason": reason, **_rules(strategy, cidr or [], header, user)}
-    at = api_access.access(api, token, token_file)
-    path = f"services/{remote_calls.quoted(service)}/shift"
-    remote_calls.tell(lambda: at.post(path, body), remote_lines.answer, as_json=as_json)
+    body = {"weight": _percent(weight), **_rules(strategy, cidr or [], header, user)}
+    path = f"services/{remote_calls.quoted(service)}"
+    if plan:
+        line.look(lambda: line.at.post(f"{path}/plan", body), remote_lines.preview)
+        return
+    if not reason.strip():
+        api_access.usage(f"say why: ferry shift {service} {weight} --reason why (whoever approves reads it)")
+    line.tell(lambda: line.at.post(f"{path}/shift", {**body, "reason": reason}), remote_lines.answer)
 
 
-def approve(
-    operation: Waiting,
-    *,
-    api: api_access.Url = "",
-    token: api_access.Token = "",
-    token_file: api_access.TokenFile = None,
-    as_json: api_access.AsJson = False,
-) -> None:
+@remote_verb.asks()
+def approve(line: Line, operation: Waiting) -> None:
     """Approve what somebody else asked for."""
-    at = api_access.access(api, token, token_file)
 
     def ask() -> dict[str, Any]:
-        found = _looked_at(at, operation, as_json=as_json)
-        return at.post(f"operations/{found['id']}/approve", {"revision": found["revision"]})
+        found = _looked_at(line, operation)
+        return line.at.post(f"operations/{found['id']}/approve", {"revision": found["revision"]})
 
-    remote_calls.tell(ask, remote_lines.answer, as_json=as_json)
+    line.tell(ask, remote_lines.answer)
 
 
+@remote_verb.asks()
 def reject(
+    line: Line,
     operation: Waiting,
     *,
-    reason: Reason = "",
-    api: api_access.Url = "",
-    token: api_access.Token = "",
-    token_file: api_access.TokenFile = None,
-    as_json: api_access.AsJson = False,
+    reason: Annotated[str, typer.Option(help="whoever asked reads it on the card, and the audit keeps it")] = "",
 ) -> None:
     """Reject what somebody asked for, or withdraw what you did."""
-    at = api_access.access(api, token, token_file)
 
     def ask() -> dict[str, Any]:
-        found = _looked_at(at, operation, as_json=as_json)
-        return at.post(f"operations/{found['id']}/reject", {"reason": reason})
+        found = _looked_at(line, operation)
+        return line.at.post(f"operations/{found['id']}/reject", {"reason": reason})
 
-    remote_calls.tell(ask, remote_lines.answer, as_json=as_json)
+    line.tell(ask, remote_lines.answer)
 
 
-def confirm(
-    operation: Waiting,
-    *,
-    api: api_access.Url = "",
-    token: api_access.Token = "",
-    token_file: api_access.TokenFile = None,
-    as_json: api_access.AsJson = False,
-) -> None:
+@remote_verb.asks(waits=True)
+def confirm(line: Line, operation: Waiting) -> None:
     """Start what you asked for and others approved."""
-    at = api_access.access(api, token, token_file)
 
     def ask() -> dict[str, Any]:
-        found = _looked_at(at, operation, as_json=as_json)
-        return at.post(f"operations/{found['id']}/confirm")
+        found = _looked_at(line, operation)
+        return line.at.post(f"operations/{found['id']}/confirm")
 
-    remote_calls.tell(ask, remote_lines.answer, as_json=as_json)
+    line.tell(ask, remote_lines.answer)
 
 
+@remote_verb.asks(waits=True)
 def rollback(
+    line: Line,
     service: Service,
     *,
-    reason: Reason = "",
-    api: api_access.Url = "",
-    token: api_access.Token = "",
-    token_file: api_access.TokenFile = None,
-    as_json: api_access.AsJson = False,
+    to: Annotated[str, typer.Option(help="only down to this share (5%), or to what was in force at this generation (12)")] = "",
+    reason: ReasonToOld = "",
 ) -> None:
     """Send everything of a service to the old cluster, now.
 
-    It needs no approval; going up again needs a release and a new shift.
+    It needs no approval; going up again needs a release and a new shift. With --to it goes to a lower share, or to what
+    the history says was in force: at once where that provably lowers; where it raises, it is asked for like any shift.
     """
-    at = api_access.access(api, token, token_file)
+    body = {**_goal(service, to), "reason": reason}
     path = f"services/{remote_calls.quoted(service)}/rollback"
-    remote_calls.tell(lambda: at.post(path, {"reason": reason}), remote_lines.placed, as_json=as_json)
+    line.tell(lambda: line.at.post(path, body), remote_lines.placed_or_answer)
 
 
+@remote_verb.asks()
 def safe_mode(
+    line: Line,
     switch: Annotated[Switch, typer.Argument(help="on: 100% old, now; off: ask for the release")],
     service: Annotated[str, typer.Argument(help="a service's name or old host, or all")] = model.ALL_SERVICES,
     *,
-    reason: Reason = "",
-    api: api_access.Url = "",
-    token: api_access.Token = "",
-    token_file: api_access.TokenFile = None,
-    as_json: api_access.AsJson = False,
+    reason: ReasonToOld = "",
 ) -> None:
     """Hold a service, or all, at 100% old, now; off asks for the release.
 
     A release needs another person's approval and leaves the weight at 0.
     """
-    at = api_access.access(api, token, token_file)
     body = {"on": switch is Switch.ON, "service": service, "reason": reason}
     lines = remote_lines.placed if switch is Switch.ON else remote_lines.releases
-    remote_calls.tell(lambda: at.post("safe-mode", body), lines, as_json=as_json)
+    line.tell(lambda: line.at.post("safe-mode", body), lines)
 
 
-def _looked_at(at: api_access.Access, what: str, *, as_json: bool) -> dict[str, Any]:
+def _looked_at(line: Line, what: str) -> dict[str, Any]:
     """The operation as it is now, shown before it is decided: the decision is about exactly this."""
-    found = remote_calls.meant(at, what)
-    if not as_json:
-        for line in remote_lines.to_decide(found):
-            print(line)
+    found = remote_calls.meant(line.at, what)
+    if not line.as_json:
+        for text in remote_lines.to_decide(found):
+            print(text)
     return found
+
+
+def _goal(service: str, to: str) -> dict[str, int]:
+    """`5%` is a share, `5` the generation of that number, as in Slack."""
+    typed = to.strip()
+    if not typed:
+        return {}
+    if typed.endswith("%"):
+        return {"percent": _percent(typed)}
+    if not typed.isascii() or not typed.isdecimal() or not 0 < int(typed[:12]) < 10**9:
+        tried = f"ferry rollback {service} --to 5%, or --to 12 for generation 12 of ferry history {service}"
+        api_access.usage(f"{typed!r} is no share and no generation; write {tried}")
+    return {"generation": int(typed)}
 
 
 def _percent(typed: str) -> int:
     found = _PERCENT.fullmatch(typed.strip())
     if not found or int(found[1]) > 100:
-        _usage(f"{typed!r} is not a whole percentage from 0 to 100; write ferry shift api-name01 10% --reason why")
+        api_access.usage(f"{typed!r} is not a whole percentage from 0 to 100; write ferry shift api-name01 10% --reason why")
     return int(found[1]) if found else 0
 
 
@@ -164,13 +162,12 @@ def _rules(strategy: model.Strategy | None, cidr: list[str], header: str, user: 
         return {}
     strange = [one for one in given if one is not kind]
     if strange:
-        _usage(f"a rule for strategy {strange[0]} was given, and the strategy is {kind}; give the rule of one strategy")
+        api_access.usage(f"a rule for strategy {strange[0]} was given, and the strategy is {kind}; give the rule of one strategy")
     try:
         asked = strategy_text.read(kind, typed.get(kind, ""))
     except strategy_text.RuleError as error:
         option = {model.Strategy.IP: "--cidr", model.Strategy.HEADER: "--header", model.Strategy.USER: "--user"}.get(kind, "")
-        _usage(f"{error} Try: --strategy {kind} {option} {error.better.partition(' ')[2]}".rstrip())
-        raise
+        api_access.usage(f"{error} Try: --strategy {kind} {option} {error.better.partition(' ')[2]}".rstrip())
     header_rule, user_rule = asked.header, asked.user
     return {
         "strategy": str(kind),
@@ -178,8 +175,3 @@ def _rules(strategy: model.Strategy | None, cidr: list[str], header: str, user: 
         **({"header": {"name": header_rule.name, "values": list(header_rule.values)}} if header_rule else {}),
         **({"user": {"source": str(user_rule.source), "ids": list(user_rule.ids)}} if user_rule else {}),
     }
-
-
-def _usage(sentence: str) -> NoReturn:
-    print(sentence, file=sys.stderr)
-    raise SystemExit(2)

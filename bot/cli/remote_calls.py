@@ -6,26 +6,41 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import quote
 
-from bot.cli import api_access, remote_lines
+from bot.cli import api_access, following, remote_lines
 
 Document = dict[str, Any]
 
 
-def tell(ask: Callable[[], Document], lines: Callable[[Document], Iterable[str]], *, as_json: bool) -> None:
-    """Prints the answer; ends the process where there is none."""
+def tell(
+    ask: Callable[[], Document],
+    lines: Callable[[Document], Iterable[str]],
+    *,
+    as_json: bool,
+    then: Callable[[Document], Document] | None = None,
+) -> Document:
+    """Prints the answer, and returns it; ends the process where there is none.
+
+    `then`: what follows the answer. It prints for people by itself; with `as_json` what it gives is printed instead.
+    """
     try:
         document = ask()
+        if not as_json:
+            for line in lines(document):
+                print(line, flush=True)
+        document = then(document) if then is not None else document
     except api_access.NotDone as error:
         if as_json:
-            print(json.dumps({"error": {"sentence": error.sentence, "kind": error.kind}}))
+            print(json.dumps({"error": error.told}, ensure_ascii=False))
         else:
             print(remote_lines.clean(error.sentence), file=sys.stderr)
         raise SystemExit(1) from None
+    except following.NotCompleted as ended:
+        if as_json:
+            print(json.dumps(ended.document, ensure_ascii=False))
+        raise SystemExit(1) from None
     if as_json:
         print(json.dumps(document, ensure_ascii=False))
-        return
-    for line in lines(document):
-        print(line)
+    return document
 
 
 def quoted(name: str) -> str:

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from bot.cli.counting import counted
+
 Told = Mapping[str, Any]
 
 
@@ -15,13 +17,32 @@ def clean(text: object) -> str:
 def change(operation: Told) -> str:
     """`api: 5% → 10% of ip 10.2.0.0/16`, with what it was before where that was another rule."""
     before, after = operation["before"], operation["after"]
-    if operation["kind"] == "release":
-        return clean(
-            f"{operation['service']}: release of {', '.join(operation['clears'])}; the weight stays at {after['weight']}%"
-        )
+    if said := _of_objects_or_steps(operation):
+        return clean(f"{operation['service']}: {said}")
     was, now = rule(before) if before else "", rule(after)
     start = f"{before['weight'] if before else 0}%" + (f" of {was}" if before and was != now else "")
     return clean(f"{operation['service']}: {start} → {after['weight']}% of {now}")
+
+
+def _of_objects_or_steps(operation: Told) -> str:
+    """What is asked for; empty where it is another share."""
+    objects = f"{counted(len(operation['objects']), 'object')}, the weight stays at {operation['after']['weight']}%"
+    match operation["kind"]:
+        case "release":
+            return f"release of {', '.join(operation['clears'])}; the weight stays at {operation['after']['weight']}%"
+        case "run":
+            steps = ", ".join(f"{weight}%" for weight in operation["steps"])
+            return f"standing approval of the steps {steps}, each once, until {clock(operation['until'])}"
+        case "prepare":
+            return f"prepare: the old ingress hands the host to the proxies ({objects})"
+        case "bypass":
+            return f"bypass: the original entry again, without the proxies ({objects})"
+        case "finish":
+            return f"finish: the old host forwards to the new cluster for good ({objects})"
+        case "remove":
+            return f"remove: the old application goes ({objects})"
+        case _:
+            return ""
 
 
 def rule(exposure: Told) -> str:
@@ -56,9 +77,27 @@ def _operation(told: Told) -> Iterator[str]:
         yield clean(told["next"])
 
 
+def preview(told: Told) -> Iterator[str]:
+    """Of a plan that nobody asked for."""
+    before, after = told["before"], told["after"]
+    start = f"{before['weight']}% of {rule(before)}" if before else "0%"
+    yield clean(f"Plan only: {told['service']}: {start} → {after['weight']}% of {rule(after)} ({told['kind']})")
+    if told["refusal"] is None:
+        yield f"It would be accepted: ferry shift {clean(told['service'])} {after['weight']}% --reason why"
+    else:
+        yield clean(f"It would be refused now: {told['refusal']['sentence']}")
+
+
+def placed_or_answer(told: Told) -> Iterator[str]:
+    return placed(told) if "hold" in told else answer(told)
+
+
 def to_decide(told: Told) -> Iterator[str]:
     """Before somebody decides: what it is, by whom, why."""
     yield f"{change(told)}, asked for by {clean(told['requester_shown'])}: {clean(told['reason']) or 'no reason given'}"
+    if told["skips"]:
+        yield f"  passes over {clean(told['skips'])}"
+    yield from (f"  {clean(name)}" for name in told["objects"])
 
 
 def placed(told: Told) -> Iterator[str]:
@@ -81,13 +120,15 @@ def overview(told: Told) -> Iterator[str]:
     for one in told["services"]:
         yield f"{clean(one['name']):<{width}}  {one['weight']:>3}%  {_standing(one)}"
     if not told["services"]:
-        yield "No service is named in migration.yaml yet."
+        yield "No service is named in migration.yaml yet; ferry discover shows what could be."
 
 
 def service(told: Told) -> Iterator[str]:
     of = f" of {rule(told['exposure'])}" if told["exposure"] else ""
     yield clean(f"{told['name']}: {told['weight']}%{of}, {_standing(told)}")
     yield f"  generation {told['generation']}, migration.yaml says {told['wish']}%; {clean(told['served'])}"
+    if told["suppressed"]:
+        yield clean(f"  {told['suppressed']}")
     for hold in told["holds"]:
         yield clean(f"  held by {hold['id']} since {hold['since']}: {hold['reason']}")
     for one in told["proxies"]:

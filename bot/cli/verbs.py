@@ -13,6 +13,7 @@ import typer
 from typer import core
 
 OTHERS = "ferry.commands"  # entry points: verbs that other packages bring
+RUN, SERVE = "run", "serve"  # `ferry run` alone is the bot, as Deployments of before there were ladders start it
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +25,25 @@ class Verb:
 
 
 VERBS: Mapping[str, Verb] = {
+    "list": Verb("bot.cli.remote_reads:services", "Every service in one line."),
     "status": Verb("bot.cli.remote_reads:status", "What every service is doing, or one of them in full."),
+    "discover": Verb("bot.cli.remote_reads:discover", "What the old cluster serves and could be added; writes nothing."),
+    "accept": Verb("bot.cli.remote_reads:accept", "Add what was discovered to migration.yaml, at 0%."),
+    "preflight": Verb("bot.cli.remote_reads:preflight", "Whether everything is there before a service's traffic moves."),
+    "prepare": Verb("bot.cli.remote_journey:prepare", "Ask that the old ingress hands a host to the proxies, at 0%."),
     "shift": Verb("bot.cli.remote:shift", "Ask for another share of a service's requests at the new cluster."),
+    "run": Verb("bot.cli.remote_journey:run", "Climb a service's ladder, step by step; without a service: the bot itself."),
+    "pause": Verb("bot.cli.remote_journey:pause", "Stop a ladder where it is; any member may."),
+    "resume": Verb("bot.cli.remote_journey:resume", "Let a paused ladder go on, in your name."),
     "approve": Verb("bot.cli.remote:approve", "Approve what somebody else asked for."),
     "reject": Verb("bot.cli.remote:reject", "Reject what somebody asked for, or withdraw what you did."),
     "confirm": Verb("bot.cli.remote:confirm", "Start what you asked for and others approved."),
     "rollback": Verb("bot.cli.remote:rollback", "Send everything of a service to the old cluster, now."),
     "safe-mode": Verb("bot.cli.remote:safe_mode", "Hold a service, or all, at 100% old, now; off asks for the release."),
-    "run": Verb("bot.cli.run:run", "Run the bot."),
+    "bypass": Verb("bot.cli.remote_journey:bypass", "Restore a host's original entry, without the proxies."),
+    "finish": Verb("bot.cli.remote_journey:finish", "Ask for the end: the old host forwards to the new cluster for good."),
+    "history": Verb("bot.cli.remote_reads:history", "Every change of a service that is kept, newest first."),
+    "serve": Verb("bot.cli.serve:serve", "Run the bot."),
     "check": Verb("bot.cli.documents:check", "Say whether these documents may be used."),
     "keys": Verb("bot.cli.documents:keys", "Make a signing key."),
     "audit": Verb("bot.cli.audit:app", "What people and Ferry did, as it was written down."),
@@ -54,6 +66,7 @@ class Verbs(core.TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name, listed, rest = super().resolve_command(ctx, args)
+        name = SERVE if name == RUN and not rest else name
         return name, loaded(name) if name and listed else listed, rest
 
 

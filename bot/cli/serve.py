@@ -1,4 +1,4 @@
-"""`ferry run`: the bot, until it is told to stop."""
+"""`ferry serve`: the bot, until it is told to stop."""
 
 import asyncio
 import logging
@@ -13,7 +13,7 @@ _LOG = structlog.get_logger(__name__)
 _STOP_SECONDS = 19.0  # a pod is given 30; what does not end by then ends with the process
 
 
-def run() -> None:
+def serve() -> None:
     """Run the bot. SIGTERM or Ctrl-C ends it in good order; settings come from FERRY_CONFIG and the environment."""
     try:
         told = settings.from_process()

@@ -20,6 +20,11 @@ def sentence_card(text: str, _words: Words) -> card_parts.Shown:
     return card_parts.Shown(shown or "-", [card_parts.section(shown)])
 
 
+def told_card(told: Live) -> card_parts.Shown:
+    """One sentence in the reader's language."""
+    return card_parts.Shown(told, [card_parts.section(told)])
+
+
 def answer_card(answer: answers.Answer, words: Words) -> card_parts.Shown:
     """To whoever asked: the refusal, or what happened. The operation has a card of its own."""
     return refusal_card(answer.refusal, words) if answer.refusal else sentence_card(answer.sentence, words)

@@ -111,9 +111,8 @@ class Commands:
         """
         preview = None if may_raise else await self._front.preview(service, target, by.person)
         if isinstance(preview, answers.Preview) and preview.refusal is None and preview.plan.kind is not migration.Kind.LOWER:
-            why = f"A rollback only lowers, and {service} gets {preview.plan.from_weight}% at new now."
-            again = f"To raise it, ask with /migrate shift {service} {target.weight}% reason."
-            return answer_cards.sentence_card(f"Nothing was changed. {why} {again}", by.words)
+            facts = {"service": service, "before": preview.plan.from_weight, "weight": target.weight}
+            return answer_cards.told_card(by.words.live("said.only_lowers", **facts))
         answer = await self._propose(service, target, by, reason=reason)
         operation = answer.operation
         if answer.refusal is None and operation is not None and operation.plan.kind is migration.Kind.LOWER:
@@ -137,24 +136,24 @@ class Commands:
     async def _decide(self, asked: parsing.ConfirmAsked | parsing.ApproveAsked, by: Asking) -> Shown:
         if asked.service and self._front.find(asked.service) is None:
             return self.names.no_service(asked.service, by)
-        operation, where = await self._meant(asked.service, by)
+        operation = await self._meant(asked.service, by)
+        if operation is None and asked.service:
+            return answer_cards.told_card(by.words.live("said.nothing_waits", asked=asked.service))
         if operation is None:
-            verb = "approve" if isinstance(asked, parsing.ApproveAsked) else "confirm"
-            said = f"Nothing waits {where}, so there is nothing to {verb}. `/migrate list` shows what waits."
-            return answer_cards.sentence_card(said, by.words)
+            return answer_cards.told_card(by.words.live("said.nothing_waits_here"))
         said_of = by.command(operation.plan.service)
         message: messages.Command = messages.Confirm(**said_of, operation=operation.id)
         if isinstance(asked, parsing.ApproveAsked):
             message = messages.Approve(**said_of, operation=operation.id, revision=operation.revision)
         return answer_cards.answer_card(await self._front.handle(message), by.words)
 
-    async def _meant(self, asked: str, by: Asking) -> tuple[migration.Operation | None, str]:
+    async def _meant(self, asked: str, by: Asking) -> migration.Operation | None:
         """The operation under way of the service, or of the card in whose thread it was typed."""
         if asked:
             service = self._front.find(asked)
-            return (await self._front.waiting(service) if service else None), f"for {asked}"
+            return await self._front.waiting(service) if service else None
         found = await self._behind.cards.operation_at(by.origin.channel, by.origin.thread) if by.origin.thread else None
-        return (await self._front.operation(found) if found else None), "here (name a service, or say it in the thread of a card)"
+        return await self._front.operation(found) if found else None
 
     def _take_back(self, service: str) -> str:
         return kubectl.hold_line(self._behind.namespace, service)

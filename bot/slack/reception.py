@@ -208,12 +208,11 @@ class Reception:
         try:
             shown = await work()
         except (errors.Away, cluster_errors.ClusterError) as error:
-            sentence = f"This was not done: {error}. Taking traffic back stays open with `/migrate rollback`."
-            shown = answer_cards.sentence_card(sentence, told)
+            why = words.sentence(str(error).rstrip("."), 1_500)
+            shown = answer_cards.told_card(told.live("said.not_done", error=why))
         except Exception:  # noqa: BLE001 - whoever asked must hear that it failed, whatever it was
             _log.exception("a request failed", origin=repr(origin))
-            sentence = "This failed inside Ferry, and may be done in part; see `/migrate status`, the cause is in Ferry's log."
-            shown = answer_cards.sentence_card(sentence, told)
+            shown = answer_cards.told_card(told.live("said.failed"))
         if shown is not None:
             await self._private.answer(origin, shown)
 

@@ -136,7 +136,7 @@ class Guard:
     def _due(self, one: views.ServiceView) -> messages.Message | None:
         now = self._world.clock.now()
         operation = self._memory.open(one.name)
-        in_force = one.in_force.weight if one.record is not None and one.in_force is not None and not one.record.finished else 0
+        in_force = one.in_force.weight if one.record is not None and one.in_force is not None and not _ended(one) else 0
         ids = frozenset(hold.id for hold in one.holds)
         new = ids - self._holds.get(one.name, frozenset())
         if new and (one.name in self._holds or in_force > 0):  # what stood before this replica began was said before
@@ -221,6 +221,12 @@ class Guard:
         """Of operations that are still open; the others need no memory."""
         still = {one.id for one in self._memory.all_open().values()} - {operation.id}
         return {one: seen for one, seen in self._stalled.items() if one in still}
+
+
+def _ended(one: views.ServiceView) -> bool:
+    """Finished, and the end was reached, as far as anybody can say: then nothing is lowered any more."""
+    reached = one.journey is None or one.journey.get("finished") is not None
+    return one.record is not None and one.record.finished and reached
 
 
 def _by_a_proxy(one: model.Hold) -> bool:

@@ -36,6 +36,7 @@ _RAISES = (
     journey_messages.ProposeRun,
     journey_messages.SkipSoak,
     journey_messages.StepDue,
+    journey_messages.ObjectsArranged,
 )
 
 
@@ -286,6 +287,8 @@ def _may_raise(message: messages.Message, plan: migration.Plan | None, operation
     match message:
         case messages.Approve() | messages.Confirm():
             return operation is None or operation.plan.kind not in migration.UNAPPROVED
+        case journey_messages.ObjectsArranged():
+            return operation is not None and operation.plan.kind is migration.Kind.FINISH
         case messages.ProposeShift():
             return plan is not None and plan.kind is not migration.Kind.LOWER
         case journey_messages.ProposeObjects():

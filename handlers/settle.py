@@ -53,7 +53,7 @@ class Settling:
                 raise errors.Conflict(f"another record of {effect.service} stands by now (generation {view.generation})")
             if least > view.generation:
                 view = replace(view, highest=least)  # restored by hand: agents have seen a later one
-            if view.record is not None and view.record.finished:
+            if view.record is not None and view.record.finished and not (effect.over_end and not _ended(view)):
                 raise errors.Invalid(f"{effect.service} is finished: there is no old cluster to go to")
             try:
                 return await self._writing.record(self._change(effect, view, least), patience=_PATIENCE)
@@ -85,6 +85,11 @@ class Settling:
             ),
             least_generation=least if least > view.generation else 0,
         )
+
+
+def _ended(view: views.ServiceView) -> bool:
+    """The end was reached: the journey says so, or there is none that could say that it was not."""
+    return view.journey is None or view.journey.get("finished") is not None
 
 
 def _running(operation: migration.Operation | None) -> migration.Plan | None:

@@ -201,7 +201,7 @@ def see_record(memory: Memory, record: Record, *, payload: bytes, uid: str, vers
     twin = memory.record is not None and record.generation == memory.record.generation
     if twin or record.uid != uid:
         return replace(memory, cap=min(memory.cap, record.exposure.weight))
-    if record.generation < memory.generation:
+    if record.generation < memory.generation or _ends_over_a_hold(memory, record):
         return memory
     accepted = replace(
         memory,
@@ -217,6 +217,17 @@ def see_record(memory: Memory, record: Record, *, payload: bytes, uid: str, vers
     for wish in _since(memory.wishes, version):
         accepted = _compare(accepted, wish)
     return _forget_cleared(accepted)
+
+
+def _ends_over_a_hold(memory: Memory, record: Record) -> bool:
+    """A first finished record does not outrank a hold that it does not clear: both were written in the same moment.
+
+    Only right after the record that is known: who was away for longer does not know what was released meanwhile.
+    """
+    known = memory.record
+    if not record.finished or known is None or known.finished or record.generation != known.generation + 1:
+        return False
+    return not set(memory.held) <= set(record.clears)
 
 
 def _since(wishes: tuple[SeenWish, ...], version: int | None) -> tuple[SeenWish, ...]:

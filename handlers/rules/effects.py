@@ -24,6 +24,7 @@ class EventKind(StrEnum):
     SETTLED = "settled"
     REFUSED = "refused"
     LADDER = "ladder"  # it begins, pauses, goes on
+    DRIFT = "drift"  # somebody changed by hand what was approved
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,7 @@ class RevertRecord:
 
     `operation`: the one that is taken back; None when a hold or a hand edit is settled. `who`: had it done. `over`: only over
     the record of this generation (None: over any). `least`: a generation that was seen; the new one must be above it.
+    `over_end`: also over a finished record whose end was never reached; any other finished one stays.
     """
 
     id: str
@@ -85,6 +87,7 @@ class RevertRecord:
     over: int | None = None
     least: int = 0
     who: str = "ferry"
+    over_end: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ def holds_stand(of: migration.Migration, message: messages.HoldsStand, now: date
 
 def wish_lowered(of: migration.Migration, message: messages.WishLowered, _now: datetime) -> decision.Decision:
     """No operation: the record follows the document down."""
-    because = f"migration.yaml was lowered by hand to {message.weight}%: the record follows"
+    because = f"{message.how or f'migration.yaml was lowered by hand to {message.weight}%'}: the record follows"
     settling = _settle(of, message.weight, because)
     after = replace(of, wish=message.weight)
     if not settling:
@@ -54,7 +54,7 @@ def wish_lowered(of: migration.Migration, message: messages.WishLowered, _now: d
 
 
 def wish_lowered_while_waiting(of: migration.Migration, message: messages.WishLowered, now: datetime) -> decision.Decision:
-    because = f"migration.yaml was lowered by hand to {message.weight}% meanwhile"
+    because = f"{message.how or f'migration.yaml was lowered by hand to {message.weight}%'} meanwhile"
     settling = _settle(of, message.weight, because)
     return decision.closed(replace(of, wish=message.weight), migration.Outcome.VOID, because, now=now, first=settling)
 
@@ -170,6 +170,7 @@ def _settle(
         operation=of.operation,
         because=because,
         who=who,
+        over_end=of.ending,
     )
     return (step,)
 

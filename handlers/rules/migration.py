@@ -222,4 +222,13 @@ class Migration:
     @property
     def finished(self) -> bool:
         """There is no old to go to any more: the record says so, or the whole end was reached."""
-        return self.record_finished or (self.journey is not None and self.journey.finished is not None)
+        return (self.record_finished and not self.ending) or (self.journey is not None and self.journey.finished is not None)
+
+    @property
+    def ending(self) -> bool:
+        """The finished record is written and the end not reached: until then old is there, and a hold takes the record back."""
+        end = self.operation or self.last
+        if not self.record_finished or self.journey is None or self.journey.finished is not None or end is None:
+            return False
+        wrote = self.generation in (end.generation, end.plan.generation + 1)  # nobody may have reported that it was written
+        return end.plan.kind is Kind.FINISH and end.outcome in (Outcome.OPEN, Outcome.FAILED) and wrote

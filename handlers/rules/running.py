@@ -147,7 +147,12 @@ def revert(
     """The lower record is written over the other; from here on only reports of the revert count."""
     because = f"{_BACK} {lower.weight}%: {why}"
     step = effects.RevertRecord(
-        id=effects.revert_id(operation.id), service=of.service, exposure=lower, operation=operation, because=because
+        id=effects.revert_id(operation.id),
+        service=of.service,
+        exposure=lower,
+        operation=operation,
+        because=because,
+        over_end=of.ending,
     )
     after = replace(of, exposure=lower)
     back = migration.Phase.REVERTING
@@ -194,7 +199,8 @@ def resume(of: migration.Migration) -> tuple[effects.Effect, ...]:
         case _:
             lower = planning.lower_side(plan)
             lower = lower.at(min(lower.weight, of.wish))
-            return effects.RevertRecord(effects.revert_id(operation.id), of.service, lower, operation, operation.because), card
+            name, over = effects.revert_id(operation.id), of.ending
+            return effects.RevertRecord(name, of.service, lower, operation, operation.because, over_end=over), card
 
 
 def _urgent(one: decision.Decision) -> decision.Decision:

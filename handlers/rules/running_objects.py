@@ -3,7 +3,19 @@
 from datetime import datetime
 
 from handlers import journey_messages, messages
-from handlers.rules import decision, effects, keeping, migration, planning, refusals, reported, starting
+from handlers.rules import (
+    approvals,
+    decision,
+    effects,
+    finishing,
+    keeping,
+    migration,
+    planning,
+    readiness,
+    refusals,
+    reported,
+    starting,
+)
 
 
 def begin(of: migration.Migration, waiting: migration.Operation, message: messages.Confirm, now: datetime) -> decision.Decision:
@@ -27,6 +39,10 @@ def arranged(of: migration.Migration, message: journey_messages.ObjectsArranged,
     if isinstance(operation, refusals.Refusal):
         return decision.refused(of, operation)
     if operation.plan.kind is migration.Kind.FINISH:
+        # A hold may have come while the objects were changed: everything is asked once more right before the end is written.
+        against = approvals.forbids_raise(readiness.seen_by(of, operation.plan), operation.plan, now)
+        if against:
+            return finishing.not_ended(of, operation, against.why, now)
         return decision.moved(
             of,
             operation,

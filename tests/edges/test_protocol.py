@@ -191,6 +191,29 @@ def test_a_fresh_agent_learns_holds_lowest_wish_and_generation_from_a_peer() -> 
     assert served(lower) == 12
 
 
+@pytest.mark.parametrize("ordered", ["pushed", "in the cluster", "after it"])
+def test_a_first_finished_record_does_not_outrank_a_hold_that_it_does_not_clear(ordered: str) -> None:
+    before, end = at(100, generation=2), record(3, 100, finished=True)
+    if ordered == "after it":  # it is the end by then; who wrote it takes it back
+        assert served(protocol.push_hold(seen(before, end), "h")) == 100
+        return
+    held = protocol.push_hold(before, "h") if ordered == "pushed" else protocol.see_holds(before, {"h"})
+    now = seen(held, end)
+    assert served(now) == 0
+    assert served(seen(protocol.see_holds(now, ()), end)) == 0  # a key that is gone ends no hold
+    assert served(seen(now, record(4, 0))) == 0
+    assert served(seen(held, record(3, 100, finished=True, clears=("h",)))) == 100
+
+
+def test_who_was_away_or_begins_anew_follows_the_end_whatever_it_remembers() -> None:
+    end = record(9, 100, finished=True)
+    away = protocol.push_hold(seen(protocol.Memory("api"), record(2, 100)), "released-long-ago")
+    assert served(seen(away, end)) == 100
+    assert served(seen(protocol.see_holds(protocol.Memory("api"), {"h"}), end)) == 100
+    known = protocol.push_hold(seen(protocol.Memory("api"), end), "h")
+    assert served(seen(known, record(10, 100, finished=True))) == 100  # signed again by another key
+
+
 def test_a_finished_service_never_falls_to_old() -> None:
     finished = seen(protocol.Memory("api"), record(3, 100, finished=True))
     assert served(protocol.see_wish(protocol.push_hold(finished, "h"), None)) == 100

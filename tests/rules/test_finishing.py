@@ -48,7 +48,7 @@ def test_objects_first_then_the_finished_record_then_everybody_serves_it_and_is_
     assert write.approvals == tuple(one.id for one in operation.approvals)
     assert write in running.resume(answer.next)
     now = written(answer.next)
-    assert (now.phase, now.finished) == (Phase.CONVERGING, True)
+    assert (now.phase, now.ending, now.finished) == (Phase.CONVERGING, True, False)
     now = builders.report(messages.Converged, now, because="2 of 2 are finished").next
     assert now.phase is Phase.VERIFYING
     done = builders.report(messages.Verified, now, because="all is well")
@@ -140,6 +140,29 @@ def test_a_hold_before_the_record_stops_the_end_and_calls_somebody_to_look_at_th
     assert any(isinstance(one, effects.PageSomebody) and "bypass" in one.sentence for one in answer.effects)
     late = journey_messages.ObjectsArranged(**COMMON, operation=builders.the(of).id, told="done")
     assert not builders.written(decide.decide(answer.next, late, NOON))
+
+
+def test_a_hold_that_came_while_objects_changed_lets_no_finished_record_be_written() -> None:
+    of = replace(builders.arranging(READY, Stage.FORWARD), holds=("h1",))
+    answer = arranged(of)
+    assert not builders.written(answer)
+    assert answer.next.last is not None
+    assert (answer.next.last.outcome, "h1" in answer.next.last.because) == (Outcome.FAILED, True)
+    [settled] = builders.taken_back(builders.decided(answer.next, builders.stands(HOLD)))
+    assert settled.exposure.weight == 0
+
+
+@pytest.mark.parametrize("failed", [False, True])
+def test_until_the_end_is_reached_a_hold_takes_the_finished_record_back_and_never_after(failed: bool) -> None:
+    now = written(arranged(builders.arranging(READY, Stage.FORWARD)).next)
+    if failed:
+        now = builders.report(messages.NotConverged, now, why="1 of 2").next
+    [back] = builders.taken_back(builders.decided(now, builders.stands(HOLD)))
+    assert (back.exposure.weight, back.over_end) == (0, True)
+    reached = replace(now, journey=builders.soaked(100, finished=NOON))
+    assert not builders.taken_back(builders.decided(reached, builders.stands(HOLD)))
+    lost = replace(now, journey=None)  # nobody can say that old is still there
+    assert not builders.taken_back(builders.decided(lost, builders.stands(HOLD)))
 
 
 def commands() -> list[messages.Message]:

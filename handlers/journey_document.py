@@ -11,11 +11,12 @@ from typing import Any
 
 from handlers import journey_messages, messages
 from handlers.rules import approval, journeys
-from k8s import model
+from k8s import entry_change, model
 
 VERSION = 1
 _KNOWN = frozenset({
     "version", "service", "revision", "soak", "served", "run", "standing", "baseline", "hundred", "finished", "removed",
+    "arranged",
 })  # fmt: skip
 
 
@@ -39,6 +40,7 @@ def to_document(journey: journeys.Journey) -> dict[str, Any]:
         "hundred": _text_of(journey.hundred),
         "finished": _text_of(journey.finished),
         "removed": _text_of(journey.removed),
+        **({"arranged": _arranged_document(journey.arranged)} if journey.arranged else {}),
     }
 
 
@@ -62,6 +64,7 @@ def from_document(document: Mapping[str, Any]) -> journeys.Journey:
             hundred=_moment(document["hundred"]),
             finished=_moment(document["finished"]),
             removed=_moment(document["removed"]),
+            arranged=_arranged(document["arranged"]) if document.get("arranged") is not None else None,
             kept=json.dumps(unknown, sort_keys=True, separators=(",", ":")) if unknown else "",
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -182,6 +185,18 @@ def _baseline(document: Mapping[str, Any]) -> journeys.Baseline:
         p99=_seconds(document["p99"]),
         requests=_number(document["requests"]),
         at=_time(document["at"]),
+    )
+
+
+def _arranged_document(one: journeys.Arranged) -> dict[str, Any]:
+    return {"stage": str(one.stage), "operation": one.operation, "objects": [list(each) for each in one.objects]}
+
+
+def _arranged(document: Mapping[str, Any]) -> journeys.Arranged:
+    return journeys.Arranged(
+        stage=entry_change.Stage(document["stage"]),
+        operation=_text(document["operation"]),
+        objects=tuple((_text(name), _text(digest)) for name, digest in document["objects"]),
     )
 
 

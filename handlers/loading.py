@@ -267,6 +267,12 @@ def signed(view: views.ServiceView) -> migration.Operation | None:
     return operation if decided or (own and operation.phase in migration.RUNNING) else None
 
 
+def runs(view: views.ServiceView) -> bool:
+    """The operation beside the record is on its way, whichever replica has it in hand."""
+    operation = signed(view)
+    return operation is not None and operation.outcome is _OPEN and operation.phase in migration.RUNNING
+
+
 def overtaken(operation: migration.Operation, view: views.ServiceView) -> bool:
     """Another record than its own came into force after it: what it was made from is gone.
 

@@ -169,9 +169,12 @@ class HoldsStand(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WishLowered(Message):
-    """Somebody edited `migration.yaml` downwards by hand: the record follows."""
+    """Somebody lowered the service by hand: the record follows. `how`: what was done, a clause; empty: `migration.yaml` was
+    edited.
+    """
 
     weight: int
+    how: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ class Outside:
     """What the use cases reach: each field is one seam, see `handlers.ports`.
 
     Where nobody keeps `journeys`, nothing soaks or climbs; without `entries` no objects are changed; without `measures` the gates
-    are not judged.
+    are not judged; without `notices` what was changed by hand is only kept in the audit.
     """
 
     clock: ports.Clock
@@ -28,6 +28,7 @@ class Outside:
     journeys: ports.Journeys | None = None
     entries: ports.Entries | None = None
     measures: ports.Measures | None = None
+    notices: ports.Notices | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,8 @@ class Limits:
     between two times that a whole document is kept. `ladder`: between two looks at what soaks and climbs; `seldom`: where the
     soak is long. `no_proxies`: how long
     no proxy may be ready for an exposed service before its original entry is put back, and its old application may have no
-    ready endpoint before people are called.
+    ready endpoint before people are called. `drift`: what was changed by hand may stand before it is put back; `drift_again`:
+    between two times that it is put back for one service.
     """
 
     converge: float = 30.0
@@ -58,3 +60,5 @@ class Limits:
     ladder: float = 1.0
     seldom: float = 5.0
     no_proxies: float = 30.0
+    drift: float = 2.0
+    drift_again: float = 60.0

@@ -129,6 +129,13 @@ class Chat(Protocol):
         """Reach the people who must act now. `held`: it is at 100% old already, the way on is a release."""
 
 
+class Notices(Protocol):
+    """What people may read when they look, and nobody is called for. Handed over at once, as `Chat`."""
+
+    async def tell(self, service: str, sentence: str) -> None:
+        """On the one card of the service's notices, which is updated where it was posted; nobody is mentioned."""
+
+
 class AuditLog(Protocol):
     async def record(self, event: effects.AuditEvent) -> None:
         """Append to this replica's chain."""

@@ -94,13 +94,16 @@ class EntryState(StrEnum):
 class EntryView:
     """`sentence`: the state in words. `drift`: what of Ferry's objects somebody changed, a sentence each.
 
-    `old_ready`: ready endpoints of the old application; None: nobody knows.
+    `old_ready`: ready endpoints of the old application; None: nobody knows. `meant`: the state that Ferry's objects are meant to
+    make; UNKNOWN: they do not say. `past`: the host leads to the old application (again), although it is not meant to.
     """
 
     state: EntryState = EntryState.UNKNOWN
     sentence: str = ""
     drift: tuple[str, ...] = ()
     old_ready: int | None = None
+    meant: EntryState = EntryState.UNKNOWN
+    past: bool = False
 
 
 def digest(document: Mapping[str, Any]) -> str:

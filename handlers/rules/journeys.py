@@ -10,7 +10,7 @@ from typing import Any
 
 from handlers import journey_messages, messages
 from handlers.rules import approval
-from k8s import model
+from k8s import entry_change, model
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +76,24 @@ class Baseline:
 
 
 @dataclass(frozen=True, slots=True)
+class Arranged:
+    """The objects as people approved them last: by `operation`, names and digests (`entry_change.Arrangement.objects`).
+
+    What is changed by hand is put back to exactly these, and to nothing else.
+    """
+
+    stage: entry_change.Stage
+    operation: str
+    objects: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Journey:
     """`revision` grows by every change; the writer compares it. `served`: weights whose soak was served, in order.
 
     `hundred`: when every proxy first served 100%. `finished`: when every agent had reported the signed end. `removed`: when the
-    old application was gone. `kept`: JSON of fields that a newer version wrote; never dropped.
+    old application was gone. `arranged`: the entry as it was prepared, or made a forward, last. `kept`: JSON of fields that a
+    newer version wrote; never dropped.
     """
 
     service: str
@@ -93,6 +106,7 @@ class Journey:
     hundred: datetime | None = None
     finished: datetime | None = None
     removed: datetime | None = None
+    arranged: Arranged | None = None
     kept: str = ""
 
     def moved(self, **changes: Any) -> "Journey":

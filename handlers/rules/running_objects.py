@@ -8,6 +8,7 @@ from handlers.rules import (
     decision,
     effects,
     finishing,
+    journeys,
     keeping,
     migration,
     planning,
@@ -49,13 +50,38 @@ def arranged(of: migration.Migration, message: journey_messages.ObjectsArranged,
             now=now,
             because=f"{message.told}; now the record of the end is being written",
             kind=effects.EventKind.APPLIED,
-            then=(starting.write(operation, operation.confirmed_at or now),),
+            then=(_approved(of, operation), starting.write(operation, operation.confirmed_at or now)),
             phase=migration.Phase.APPLYING,
         )
-    gone: tuple[effects.Effect, ...] = ()
+    kept: tuple[effects.Effect, ...] = ()
     if operation.plan.kind is migration.Kind.REMOVE:
-        gone = (keeping.keep(of, removed=now),)
-    return decision.closed(of, migration.Outcome.DONE, message.told, now=now, first=gone)
+        kept = (keeping.keep(of, removed=now),)
+    if operation.plan.kind is migration.Kind.PREPARE:
+        kept = (_approved(of, operation),)
+    if operation.plan.kind is migration.Kind.BYPASS:
+        kept = _at_0(of, operation, message.told)
+    return decision.closed(of, migration.Outcome.DONE, message.told, now=now, first=kept)
+
+
+def _approved(of: migration.Migration, operation: migration.Operation) -> effects.KeepJourney:
+    """What these objects may be put back to when somebody changes them by hand."""
+    plan = operation.plan
+    return keeping.keep(of, arranged=journeys.Arranged(migration.OBJECTS[plan.kind], operation.id, plan.objects))
+
+
+def _at_0(of: migration.Migration, operation: migration.Operation, told: str) -> tuple[effects.Effect, ...]:
+    """Nothing enters through the proxies any more: a weight that stayed would come back in one step with the next entry."""
+    if of.exposure is None or of.weight == 0 or of.finished:
+        return ()
+    step = effects.RevertRecord(
+        id=effects.settle_id(of.service, of.generation, 0),
+        service=of.service,
+        exposure=of.exposure.at(0),
+        operation=operation,
+        because=f"{told}; the record follows to 0%, so that the next entry begins there",
+        who=operation.requester,
+    )
+    return (step,)
 
 
 def not_arranged(of: migration.Migration, message: journey_messages.ObjectsNotArranged, now: datetime) -> decision.Decision:

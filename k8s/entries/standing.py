@@ -73,12 +73,21 @@ def view(service: model.Service, found: Found) -> entry_change.EntryView:
     if drift:
         ask = {_State.DIRECT: "bypass", _State.ENTERED: "prepare", _State.FORWARD: "finish"}[_MEANS[mode]]
         told = f"meant to be so: {says}; but {drift[0]}. /migrate {ask} {service.name} puts it right"
-        return entry_change.EntryView(_State.BROKEN, told, drift, old_ready)
+        past = mode is not Mode.BYPASSED and _past(service, found, routes, mode)
+        return entry_change.EntryView(_State.BROKEN, told, drift, old_ready, _MEANS[mode], past)
     if mode in (Mode.CANARY, Mode.REPLACE, Mode.PROXY) and proxies is not None and not found.ready.get(names.place(proxies)):
         falls = "the ingress sends everything to the old application" if mode is Mode.CANARY else "its requests fail"
         told = f"no proxy is ready behind Service {names.place(proxies)}: {falls}"
-        return entry_change.EntryView(_State.BROKEN, told, (), old_ready)
-    return entry_change.EntryView(_MEANS[mode], says, (), old_ready)
+        return entry_change.EntryView(_State.BROKEN, told, (), old_ready, _MEANS[mode])
+    return entry_change.EntryView(_MEANS[mode], says, (), old_ready, _MEANS[mode])
+
+
+def _past(service: model.Service, found: Found, routes: list[Route], mode: Mode) -> bool:
+    """Whether it leads to the old application, or more of it does: by hand that may be done at any time."""
+    if mode is Mode.CANARY:
+        canary = found.canary(service)
+        return canary is None or any(app_routes.annotation(canary, name) != value for name, value in documents.CANARY.items())
+    return any(route.target.name not in app_routes.ours(service.name) for route in routes)
 
 
 def _drift(service: model.Service, found: Found, routes: list[Route], mode: Mode) -> Iterator[str]:

@@ -253,7 +253,7 @@ async def test_a_request_that_was_faster_than_a_step_does_not_use_the_step_up(wa
     world.pending.save = somebody_is_faster  # type: ignore[method-assign]
     assert (await world.confirm(operation)).refusal is None
     await world.until(lambda: between)
-    journey = await way.journeyed(lambda one: one.standing is not None and one.revision >= 3)
+    journey = await way.journeyed(lambda one: one.standing is not None and one.revision >= 4)
     assert journey.standing is not None
     assert (journey.standing.used, world.weight()) == ((), 0)
     rejection = messages.Reject(id="r", at=world.clock.now(), service="shop", actor=BOB, operation="op-by-hand")

@@ -9,7 +9,7 @@ import pytest
 
 from handlers import journey_document, journey_messages, messages
 from handlers.rules import approval, journeys
-from k8s import model
+from k8s import entry_change, model
 
 AT = datetime(2026, 1, 2, 12, 0, 0, 123456, tzinfo=UTC)
 EXPOSURE = model.Exposure(weight=0, old_host="api.old.example", new_host="api.new.example")
@@ -36,6 +36,7 @@ WHOLE = journeys.Journey(
     hundred=AT,
     finished=AT + timedelta(days=8),
     removed=AT + timedelta(days=9),
+    arranged=journeys.Arranged(entry_change.Stage.PREPARE, "op-0", (("apply Ingress team/api", "cd" * 32),)),
 )
 
 

@@ -11,6 +11,7 @@ import subprocess
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -30,8 +31,30 @@ ALERTS = {
     for rule in group["rules"]
     if "alert" in rule
 }
+APPLICATION = """
+apiVersion: v1
+kind: Namespace
+metadata: {name: aibang-1111111111-bbdm}
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: bbdm-api, namespace: aibang-1111111111-bbdm, annotations: {kept: "yes"}}
+spec:
+  rules:
+    - host: api-name01.teamname.dev.aliyun.intracloud.cn.aibang
+      http:
+        paths:
+          - {path: /, pathType: Prefix, backend: {service: {name: ferry-entry-api-name01, port: {number: 80}}}}
+"""
 kubectl = stand_in.kubectl  # the fixture
 EVERY_MANUAL = pytest.mark.parametrize("manual", MANUALS, ids=lambda path: path.name)
+
+
+def shipped() -> list[dict[str, Any]]:
+    """Every object of the base."""
+    paths = sorted((ROOT / "deploy" / "kubernetes" / "base").glob("*.yaml"))
+    found = [one for path in paths for one in yaml.safe_load_all(path.read_text()) if one]
+    return [one for one in found if one["kind"] != "Kustomization"]
 
 
 def without_blocks(text: str) -> str:
@@ -198,6 +221,40 @@ async def test_a_rotation_adds_a_public_key_and_takes_none_away(kubectl: stand_i
     _, shown = await kubectl("get", "configmap", "ferry-public-keys", "-o", "json")
     assert sorted(json.loads(shown)["data"])[-1:] == ["before.pem"]
     assert len(json.loads(shown)["data"]) == 2
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
+async def test_the_forward_without_ferry_is_one_write_of_the_ingress(kubectl: stand_in.Kubectl) -> None:
+    [printed] = [line for line in lines(MANUAL.read_text()) if "patch ingress" in line]
+    await kubectl("apply", "-f", "-", stdin=APPLICATION)
+    assert (await kubectl.type(printed))[0] == 0
+    _, shown = await kubectl("-n", "aibang-1111111111-bbdm", "get", "ingress", "bbdm-api", "-o", "json")
+    document = json.loads(shown)
+    [path] = document["spec"]["rules"][0]["http"]["paths"]
+    assert path["backend"]["service"] == {"name": "new-cluster-proxy", "port": {"number": 443}}
+    marks = document["metadata"]["annotations"]
+    prefix = "nginx.ingress.kubernetes.io/"
+    assert (marks["kept"], marks[f"{prefix}backend-protocol"], marks[f"{prefix}proxy-ssl-verify"]) == ("yes", "HTTPS", "on")
+    assert marks[f"{prefix}upstream-vhost"] == marks[f"{prefix}proxy-ssl-name"]
+
+
+@EVERY_MANUAL
+def test_an_uninstall_leaves_nothing_outside_the_namespace(manual: Path) -> None:
+    deleted = {word for line in lines(manual.read_text()) if line.startswith("kubectl delete") for word in words_of(line)[3:]}
+    outside = {one["metadata"]["name"] for one in shipped() if one["kind"] in ("ClusterRole", "ClusterRoleBinding")}
+    assert outside
+    assert outside <= deleted
+
+
+@EVERY_MANUAL
+def test_the_sizes_are_those_of_the_manifests(manual: Path) -> None:
+    text = manual.read_text().replace("，", ", ")
+    pods = [one["spec"]["template"]["spec"] for one in shipped() if one["kind"] in ("Deployment", "StatefulSet")]
+    containers = [container for pod in pods for container in pod["containers"]]
+    assert len(containers) == 4
+    for container in containers:
+        for size in container["resources"].values():
+            assert f"{size['cpu']} CPU, {size['memory'].replace('Mi', ' Mi')}" in text, container["name"]
 
 
 @pytest.mark.parametrize(("english", "chinese"), TWINS, ids=lambda path: path.name)

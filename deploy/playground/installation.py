@@ -14,6 +14,7 @@ from deploy.playground.slack import people
 from k8s import client, signing
 
 BASE = Path(__file__).parents[1] / "kubernetes" / "base"
+_WITH_TOKENS = (people.U_ANN, people.U_BOB)  # somebody who asks, and somebody who approves
 _MANIFEST = Path(__file__).parents[1] / "slack" / "manifest-socket.yaml"
 KINDS = {
     "Namespace": node_client.NAMESPACES,
@@ -41,23 +42,26 @@ class SlackAccess:
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """Made fresh for every playground."""
+    """Made fresh for every playground. `api_tokens`: of the API and the command line, by person."""
 
     signer: signing.Signer = field(default_factory=signing.Signer.generate)
     agent_token: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     alert_token: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     redis_password: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    api_tokens: Mapping[str, str] = field(default_factory=lambda: {one: secrets.token_urlsafe(32) for one in _WITH_TOKENS})
 
     def texts(self) -> tuple[str, ...]:
         """What must appear in no log, no card and no audit entry."""
         pem = self.signer.private_pem().decode().splitlines()[1]
-        return (self.agent_token, self.alert_token, self.redis_password, pem)
+        return (self.agent_token, self.alert_token, self.redis_password, pem, *self.api_tokens.values())
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """Where the bot finds what is not Ferry's. `limits`: the bot's own settings of that name, as its file spells them; `further`:
-    sections of that file beside the playground's own."""
+    sections of that file beside the playground's own. `folder`: where a token of the API stands for each person, as the bot reads
+    it; None: nobody has one.
+    """
 
     slack: SlackAccess
     redis_url: str
@@ -65,6 +69,10 @@ class Surroundings:
     new_port: int
     limits: Mapping[str, str]
     further: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    folder: Path | None = None
+
+    def token_file(self, person: str) -> Path | None:
+        return None if self.folder is None else self.folder / f"api-token-{person}"
 
 
 def slack_manifest() -> Mapping[str, Any]:
@@ -75,8 +83,17 @@ def slack_manifest() -> Mapping[str, Any]:
 
 async def prepare(api: client.ClusterClient, keys: Keys, around: Surroundings) -> None:
     """Everything the manifests refer to and do not contain. Raises errors.ClusterError."""
+    write_tokens(keys, around)
     for item in _beside(keys, around):
         await put(api, item)
+
+
+def write_tokens(keys: Keys, around: Surroundings) -> None:
+    """Each person's token of the API where the bot's settings name it, for its owner's eyes only."""
+    for person, token in keys.api_tokens.items():
+        if (file := around.token_file(person)) is not None:
+            file.touch(mode=0o600)
+            file.write_text(token, encoding="utf-8")
 
 
 async def install(api: node_client.NodeClient) -> manifests.Applied:
@@ -105,12 +122,12 @@ def _beside(keys: Keys, around: Surroundings) -> list[objects.Json]:
         objects.secret("ferry-agent-token", {"token": keys.agent_token}),
         objects.secret("ferry-redis", {"users.acl": acl}),
         objects.config_map("ferry-public-keys", {f"{keys.signer.key_id}.pem": keys.signer.public_pem().decode()}),
-        objects.config_map("ferry-settings", {"settings.yaml": settings(around)}),
+        objects.config_map("ferry-settings", {"settings.yaml": settings(around, persons=tuple(keys.api_tokens))}),
     ]
 
 
-def settings(around: Surroundings) -> str:
-    """The bot's settings file: the playground's people, and everything else as shipped."""
+def settings(around: Surroundings, *, persons: tuple[str, ...] = ()) -> str:
+    """The bot's settings file: the playground's people, and everything else as shipped. `persons`: who has a token of the API."""
     slack = around.slack
     approvers = {"users": list(slack.approvers)} | ({"group": slack.group} if slack.group else {})
     document = {
@@ -122,6 +139,11 @@ def settings(around: Surroundings) -> str:
             **({"page": slack.group} if slack.group else {}),
         },
         "alertmanager": {"url": around.alertmanager_url, "poll": "1s"},
+        "api": {
+            "tokens": [
+                {"person": one, "token_file": str(file)} for one in persons if (file := around.token_file(one)) is not None
+            ]
+        },
         "web": {"address": "0.0.0.0", "port": 8080},  # the node puts the pod's own address in its place
         "limits": dict(around.limits),
         "trust": {"soak": False},  # nobody here waits a day between two weights; a story that soaks says its own

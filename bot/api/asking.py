@@ -89,10 +89,11 @@ class Asking:
         """As `to_change`. While the cluster cannot be read, a name is taken at its word: an order that leads to old does no harm
         to a service that is none.
         """
-        if name == model.ALL_SERVICES and verb == "hold":
+        every = name == model.ALL_SERVICES
+        if every and verb == "hold":  # nothing else has a meaning for all of them
             return name
         found = self._front.find(name.lower())
-        if found is None and self._behind.unread() and model.SERVICE_NAME.fullmatch(name):
+        if found is None and not every and self._behind.unread() and model.SERVICE_NAME.fullmatch(name):
             return name
         if found is None:
             await self.tried(actor, name[:80], f"tried to {verb} {name[:80]}, which is no service")

@@ -259,6 +259,7 @@ async def test_what_leads_to_old_is_heard_while_nobody_can_say_who_may_raise(ser
     served.unread = "the cluster cannot be read."
     served.front.known = ()
     await served.done("POST", "services/other/bypass")
+    await served.refused(404, "services/all/bypass")
     assert (await served.refused(503, "services/other/prepare"))["kind"] == "cluster_unread"
 
 

@@ -4,7 +4,8 @@ import asyncio
 from dataclasses import dataclass
 
 from handlers import adopting, errors, fleets, judged, messages, outside
-from k8s import model, suppression, views
+from handlers.rules import migration
+from k8s import convergence, model, suppression, views
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +13,8 @@ class Against:
     """`reported`: holds that agents have beside those of the cluster; they count. `still_firing`: ids of holds whose cause fires.
 
     `generation`: the highest that an agent reports; above the record's, the record was restored by hand. `firing`: names of loud
-    alerts about the service. `blind`: why nobody watches, or can say what fires; empty: somebody does.
+    alerts about the service. `blind`: why nobody watches, or can say what fires; empty: somebody does. `open_ends`: proxies that
+    do not report the service as finished, a clause each.
     """
 
     sentences: tuple[str, ...] = ()
@@ -21,6 +23,7 @@ class Against:
     generation: int = 0
     firing: tuple[str, ...] = ()
     blind: str = ""
+    open_ends: tuple[str, ...] = migration.NOBODY_ASKED
 
 
 NOTHING = Against()
@@ -57,6 +60,7 @@ class Blockers:
             fleets.highest_generation(fleet, view.name),
             judged.loud(alerts),
             blind or (firing if isinstance(firing, str) else ""),
+            tuple(f"{pod} {why}" for pod, why in convergence.not_finished(fleet, view.name)),
         )
 
     async def _firing(self, view: views.ServiceView) -> tuple[messages.Alert, ...] | str:

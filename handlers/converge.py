@@ -47,7 +47,9 @@ class Converging:
         plan, service, generation = operation.plan, effect.service, effect.generation
         if effect.id != operation.id:
             return convergence.of_lowering(fleet, service, generation=generation, weight=self._lowered_to(effect, plan))
-        if plan.kind in (migration.Kind.RAISE, migration.Kind.FINISH):
+        if plan.kind is migration.Kind.FINISH:
+            return convergence.of_finish(fleet, service, generation=generation)
+        if plan.kind is migration.Kind.RAISE:
             return convergence.of_raise(fleet, service, generation=generation, weight=plan.after.weight)
         verdict = convergence.of_lowering(fleet, service, generation=generation, weight=plan.after.weight)
         if plan.kind is migration.Kind.RELEASE and isinstance(verdict, convergence.Converged):

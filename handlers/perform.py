@@ -108,7 +108,8 @@ class Performer:
 
     async def _save(self, operation: migration.Operation, expected: int) -> None:
         """A raise that begins must be in the store; what lowers, and what runs already, goes on without it."""
-        runs = operation.phase in migration.RUNNING and operation.generation > 0
+        beyond = operation.phase is not migration.Phase.ARRANGING and operation.plan.kind in migration.OBJECTS
+        runs = operation.phase in migration.RUNNING and (operation.generation > 0 or beyond)
         free = runs or operation.plan.kind in migration.UNAPPROVED or operation.phase is migration.Phase.REVERTING
         try:
             kept = await self._kept(operation, expected, over_empty=free)

@@ -55,6 +55,26 @@ def of_raise(fleet: views.Fleet, service: str, *, generation: int, weight: int) 
     return _waiting(done, total, lagging, goal, also=suppression.sentences(cut, service), suppressed=[one.pod for one in cut])
 
 
+def of_finish(fleet: views.Fleet, service: str, *, generation: int) -> Verdict:
+    """Has the finished record `generation` taken effect everywhere? From then on no proxy goes back to old."""
+    verdict = of_raise(fleet, service, generation=generation, weight=100)
+    open_ends = not_finished(fleet, service)
+    if isinstance(verdict, Waiting) or not open_ends:
+        return verdict
+    return _waiting(max(0, verdict.count - len(open_ends)), verdict.count, open_ends, f"the finished generation {generation}")
+
+
+def not_finished(fleet: views.Fleet, service: str) -> tuple[tuple[str, str], ...]:
+    """(pod, why) of each proxy, terminating ones too, that may still send something of it to old."""
+    lagging = [(pod, "gives no answer") for pod in fleet.silent]
+    for report in fleet.reports:
+        one = report.services.get(service)
+        if one is None or not one.finished:
+            lagging.append((report.pod, "does not report the end of it"))
+    missing = fleet.expected - len(fleet.reports) - len(fleet.silent)
+    return (*lagging, *((("the other proxies", f"{missing} of {fleet.expected} are not there"),) if missing > 0 else ()))
+
+
 def of_lowering(fleet: views.Fleet, service: str, *, generation: int = 0, weight: int = 0, hold: str = "") -> Verdict:
     """Has every live proxy come down to at most `weight`, by record or by hold?
 

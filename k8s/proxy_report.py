@@ -32,7 +32,8 @@ class ServiceReport:
     `pushed`: of `holds`, those whose words (reason, by, since, cause) it knows, each of the service it was placed for (or `all`).
     `suppression`: the most that its breaker lets through, in percent; None: it sets no limit. `suppressed_since`: ISO time,
     empty where that is not known. `new_up`: what its probe of the new cluster says; None: nothing yet, or it is not asked.
-    `old_dead`: none of the last requests that it sent to the old cluster got through.
+    `old_dead`: none of the last requests that it sent to the old cluster got through. `finished`: it serves all of it at new for
+    good, whatever stands against it.
     """
 
     service: str
@@ -48,6 +49,7 @@ class ServiceReport:
     suppressed_since: str = ""
     new_up: bool | None = None
     old_dead: bool = False
+    finished: bool = False
     spread: key_spread.Spread | None = None  # None: each request is drawn for itself, or an agent that does not count by key
 
 

@@ -66,6 +66,7 @@ def service_from(document: object) -> proxy_report.ServiceReport:
         suppressed_since=_field(fields, "suppressed_since", str) if "suppressed_since" in fields else "",
         new_up=new_up,
         old_dead=_field(fields, "old_dead", bool) if "old_dead" in fields else False,
+        finished=_field(fields, "finished", bool) if "finished" in fields else False,
         spread=key_spread.from_document(fields.get("spread")),
     )
     if not 0 <= (report.suppression or 0) <= 100:

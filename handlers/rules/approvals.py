@@ -39,9 +39,7 @@ def wanted(trust: migration.Trust, plan: migration.Plan) -> int:
             return trust.persons(max(plan.steps, default=plan.after.weight))
         case migration.Kind.FINISH | migration.Kind.REMOVE:
             return trust.persons(100)
-        case migration.Kind.PREPARE:
-            return trust.persons(0)
-        case _:
+        case _:  # also objects under a record above 0: who prepares them answers for its weight
             return trust.persons(plan.after.weight)
 
 

@@ -145,7 +145,7 @@ def _confirm_bypass(
     of: migration.Migration, waiting: migration.Operation, message: messages.Confirm, now: datetime
 ) -> decision.Decision:
     """By any member. What has moved meanwhile is planned as it is now; where nobody can plan, what was asked for counts."""
-    refusal = approvals.outsider_refused(of, message.actor)
+    refusal = approvals.outsider_refused(of, message.actor) or readiness.old_is_gone(of)
     if refusal:
         return decision.refused(of, refusal)
     again = of.plan_now if of.plan_now is not None and of.plan_now.kind is migration.Kind.BYPASS else waiting.plan

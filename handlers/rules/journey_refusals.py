@@ -92,6 +92,26 @@ WORDS: Mapping[Reason, tuple[str, str, str]] = {
         "Its entry does not lead to the proxies, or nobody knows where it leads: {entry}.",
         "See `/migrate status {service}`; `/migrate prepare {service}` makes the entry what it must be.",
     ),
+    Reason.WEIGHT_FIRST: (
+        "Nothing was changed for {service}.",
+        "Its record says {weight}%, and its host does not enter through the proxies: an entry would bring all of it at once.",
+        "Take the record to 0 with `/migrate rollback {service}`, then ask for `/migrate prepare {service}` again.",
+    ),
+    Reason.OLD_IS_GONE: (
+        "The entry of {service} was left as it is.",
+        "Its old application has no ready endpoint: without the proxies every request of it would fail.",
+        "Bring the old application back first; `/migrate rollback {service}` leads what the proxies get to old meanwhile.",
+    ),
+    Reason.OPEN_ENDS: (
+        "The old application of {service} was not removed.",
+        "Not every proxy says that it is finished, so requests may still go to old: {who}.",
+        "Wait until all of them do, or mend those that do not (`/migrate status {service}`), then ask or press again.",
+    ),
+    Reason.NO_FORWARD: (
+        "The old application of {service} was not removed.",
+        "Its entry is no forward to new, or nobody knows where it leads: {entry}.",
+        "See `/migrate status {service}`; what was changed by hand is to be put right first, then ask or press again.",
+    ),
     Reason.NOT_FINISHED: (
         "The old application of {service} was not removed.",
         "The service is not finished, so requests may still have to go back to old.",

@@ -114,6 +114,7 @@ class Plan:
 
 
 Approval = approval.Approval
+NOBODY_ASKED = ("nobody has asked the proxies",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +214,7 @@ class Migration:
     arrangement: entry_change.Arrangement | None = None  # None: the plan names no objects, or nobody could make the dry run
     record_finished: bool = False
     wished: model.Service | None = None  # the document's entry: ladder, soak, backup, gates
+    open_ends: tuple[str, ...] = NOBODY_ASKED  # proxies that may still send something to old, a clause each
     certain: bool = True  # False: the cluster or the record cannot be read, so `exposure` may not be what proxies serve
 
     @property

@@ -70,6 +70,13 @@ def not_prepared(of: migration.Migration, plan: migration.Plan, _now: datetime) 
     return refusals.refuse(Reason.NOT_PREPARED, service=of.service, entry=entry)
 
 
+def prepared_over_a_weight(of: migration.Migration, plan: migration.Plan, _now: datetime) -> refusals.Refusal | None:
+    """An entry that comes into being over a record above 0 would bring all of it in one step."""
+    if plan.kind is not _KIND.PREPARE or of.weight == 0 or of.entry.state is entry_change.EntryState.ENTERED:
+        return None
+    return refusals.refuse(Reason.WEIGHT_FIRST, service=of.service, weight=of.weight)
+
+
 def not_soaked(of: migration.Migration, plan: migration.Plan, _now: datetime) -> refusals.Refusal | None:
     """Before new is given more than it carries, that must have been well for its soak. The backup time is the end's alone."""
     if not of.trust.soak or plan.kind is not _KIND.RAISE or plan.skips or of.weight == 0:
@@ -109,7 +116,16 @@ def standing_ends(of: migration.Migration, plan: migration.Plan, now: datetime) 
     return None
 
 
-_RULES: tuple[_Rule, ...] = (protected, frozen, standing_ends, too_large, not_prepared, gates_against, not_soaked)
+_RULES: tuple[_Rule, ...] = (
+    protected,
+    frozen,
+    standing_ends,
+    too_large,
+    not_prepared,
+    prepared_over_a_weight,
+    gates_against,
+    not_soaked,
+)
 
 
 def _climb(start: int, steps: tuple[int, ...]) -> Iterator[tuple[int, int]]:

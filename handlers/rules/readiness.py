@@ -18,7 +18,14 @@ def not_ready(of: migration.Migration, plan: migration.Plan) -> refusals.Refusal
         refusal = end_refused(of)
     elif plan.kind is migration.Kind.REMOVE:
         refusal = _removal_refused(of)
+    elif plan.kind is migration.Kind.BYPASS:
+        refusal = old_is_gone(of)
     return refusal or objects_refused(of, plan)
+
+
+def old_is_gone(of: migration.Migration) -> refusals.Refusal | None:
+    """Around the proxies into nothing is worse than through them; where nobody knows, the way to old stays open."""
+    return refusals.refuse(Reason.OLD_IS_GONE, service=of.service) if of.entry.old_ready == 0 else None
 
 
 def objects_refused(of: migration.Migration, plan: migration.Plan) -> refusals.Refusal | None:
@@ -49,9 +56,12 @@ def end_refused(of: migration.Migration) -> refusals.Refusal | None:
     if not of.record_finished and (left := _unserved(of)):  # once the record is finished, all of it was served before
         return refusals.refuse(Reason.BACKUP_RUNS, service=of.service, left=left)
     if of.entry.state not in _LEADS_TO_PROXIES:
-        entry = of.entry.sentence.strip().rstrip(".") or f"it is {of.entry.state}"
-        return refusals.refuse(Reason.ENTRY_NOT_READY, service=of.service, entry=entry)
+        return refusals.refuse(Reason.ENTRY_NOT_READY, service=of.service, entry=_entry(of))
     return None
+
+
+def _entry(of: migration.Migration) -> str:
+    return of.entry.sentence.strip().rstrip(".") or f"it is {of.entry.state}"
 
 
 def _unserved(of: migration.Migration) -> str:
@@ -63,4 +73,8 @@ def _unserved(of: migration.Migration) -> str:
 def _removal_refused(of: migration.Migration) -> refusals.Refusal | None:
     if of.journey is None or of.journey.finished is None:
         return refusals.refuse(Reason.NOT_FINISHED, service=of.service)
+    if of.open_ends:
+        return refusals.refuse(Reason.OPEN_ENDS, service=of.service, who="; ".join(of.open_ends))
+    if of.entry.state is not entry_change.EntryState.FORWARD:
+        return refusals.refuse(Reason.NO_FORWARD, service=of.service, entry=_entry(of))
     return None

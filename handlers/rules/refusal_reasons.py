@@ -59,3 +59,7 @@ class Reason(StrEnum):
     BACKUP_RUNS = "backup_runs"
     ENTRY_NOT_READY = "entry_not_ready"
     NOT_FINISHED = "not_finished"
+    WEIGHT_FIRST = "weight_first"
+    OLD_IS_GONE = "old_is_gone"
+    OPEN_ENDS = "open_ends"
+    NO_FORWARD = "no_forward"

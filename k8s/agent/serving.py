@@ -237,6 +237,7 @@ class Serving:
             pushed=self._orders.get(name, ()),
             suppression=cap.percent if cap is not None else None,
             suppressed_since=cap.since if cap is not None else "",
+            finished=memory.record is not None and memory.record.finished,
         )
 
     def converged(self, name: str) -> bool:

@@ -53,6 +53,27 @@ def test_a_raise_needs_every_expected_ready_proxy() -> None:
     assert waiting.sentence == "1 of 2 proxies serve generation 3 at 25%: p2 serves generation 2"
 
 
+def test_the_end_needs_every_proxy_to_report_it_terminating_ones_too() -> None:
+    done = {"served": 100, "finished": True}
+    both = (report("p1", **done), report("p2", **done))
+    assert isinstance(convergence.of_finish(views.Fleet(2, both), "api", generation=3), convergence.Converged)
+    assert convergence.not_finished(views.Fleet(2, both), "api") == ()
+    leaving = replace(report("p3", served=100), terminating=True)
+    for fleet, who in [
+        (views.Fleet(2, (both[0], report("p2", served=100))), "p2"),
+        (views.Fleet(2, (*both, leaving)), "p3"),
+        (views.Fleet(2, (both[0], report("p2", **done, generation=2))), "p2"),
+    ]:
+        waiting = convergence.of_finish(fleet, "api", generation=3)
+        assert isinstance(waiting, convergence.Waiting)
+        assert [pod for pod, _ in waiting.lagging] == [who]
+    assert convergence.not_finished(views.Fleet(2, both, silent=("p3",)), "api") == (("p3", "gives no answer"),)
+    assert convergence.not_finished(views.Fleet(3, both), "api") == (("the other proxies", "1 of 3 are not there"),)
+    older = report_document.as_document(report("p1", **done))
+    del older["services"]["api"]["finished"]
+    assert not report_document.report_from(older).services["api"].finished
+
+
 def test_a_hold_needs_every_live_proxy_terminating_ones_too() -> None:
     held = report("p1", served=0, holds=("h1",))
     leaving = replace(report("p2"), terminating=True)

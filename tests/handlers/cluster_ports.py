@@ -184,6 +184,7 @@ class Agents:
                 suppression=now.suppression,
                 new_up=pod not in self.down,
                 old_dead=pod in self.dead_old,
+                finished=memory.record is not None and memory.record.finished,
                 spread=self.spreads.get(name),
             )
         return proxy_report.ProxyReport(pod, ready=True, terminating=False, config="c0", services=services)

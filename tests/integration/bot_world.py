@@ -95,7 +95,13 @@ class Agent:
         served = 0 if held or record is None else min(wished, record.exposure.weight)
         generation = record.generation if record else 0
         return proxy_report.ServiceReport(
-            name, generation, served, held, because="as the API says", traffic=proxy_report.Traffic()
+            name,
+            generation,
+            served,
+            held,
+            because="as the API says",
+            traffic=proxy_report.Traffic(),
+            finished=record is not None and record.finished,
         )
 
 

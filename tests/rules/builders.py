@@ -96,6 +96,7 @@ def report(kind: type[Any], of: migration.Migration, **facts: Any) -> decision.D
 
 WISHED = model.Service("shop", exposure(0), model.Backend("shop.team.svc", 80), soak=100.0, backup=1000.0)
 ENTERED = entry_change.EntryView(entry_change.EntryState.ENTERED, "through the proxies")
+FORWARD = entry_change.EntryView(entry_change.EntryState.FORWARD, "to new for good")
 WELL = gates.Judgement((gates.Gate(gates.Name.ERRORS, gates.Verdict.PASS, "0 of 500 failed"),), gates.Measured())
 KIND_OF = {stage: kind for kind, stage in migration.OBJECTS.items()}
 

@@ -17,7 +17,8 @@ Reason = refusals.Reason
 Outcome = migration.Outcome
 READY = builders.on_its_way(100)
 COMMON: dict[str, Any] = {"id": "x", "at": NOON, "service": "shop"}
-OVER = builders.on_its_way(100, journey=builders.soaked(100, finished=NOON), record_finished=True)
+ENDED: dict[str, Any] = {"record_finished": True, "entry": builders.FORWARD, "open_ends": ()}
+OVER = builders.on_its_way(100, journey=builders.soaked(100, finished=NOON), **ENDED)
 
 
 def asked(of: migration.Migration) -> decision.Decision:

@@ -182,7 +182,9 @@ STARTS = [
     builders.on_its_way(0, journey=journeys.Journey("shop")),
     builders.on_its_way(25),
     builders.on_its_way(100),
-    builders.on_its_way(100, journey=builders.soaked(100, finished=NOON), record_finished=True),
+    builders.on_its_way(
+        100, journey=builders.soaked(100, finished=NOON), record_finished=True, entry=builders.FORWARD, open_ends=()
+    ),
 ]
 
 

@@ -14,7 +14,8 @@ from tests.rules.builders import ANN, BOB, HOLD, LAY, NOON, Phase
 Stage = entry_change.Stage
 Reason = refusals.Reason
 Outcome = migration.Outcome
-REMOVABLE = builders.on_its_way(100, journey=builders.soaked(100, finished=NOON), record_finished=True)
+ENDED: dict[str, Any] = {"record_finished": True, "entry": builders.FORWARD, "open_ends": ()}
+REMOVABLE = builders.on_its_way(100, journey=builders.soaked(100, finished=NOON), **ENDED)
 START = {Stage.PREPARE: builders.on_its_way(0), Stage.BYPASS: builders.on_its_way(25), Stage.REMOVE: REMOVABLE}
 
 
@@ -92,6 +93,55 @@ def test_a_bypass_follows_what_moved_meanwhile_and_pauses_the_ladder() -> None:
     assert kept is not None
     assert kept.soak is not None
     assert kept.soak.seconds == 0
+
+
+def test_a_bypass_ends_with_the_record_at_0_so_that_no_entry_brings_its_weight_back() -> None:
+    of = builders.arranging(builders.on_its_way(25), Stage.BYPASS)
+    done = report(of)
+    [back] = builders.taken_back(done)
+    assert (back.exposure.weight, done.next.last and done.next.last.outcome) == (0, Outcome.DONE)
+    order = [type(one) for one in done.effects]
+    assert order.index(effects.RevertRecord) < order.index(effects.DropOperation)
+    assert not builders.taken_back(report(builders.arranging(builders.on_its_way(0), Stage.BYPASS)))
+
+
+def test_an_entry_comes_into_being_over_no_weight() -> None:
+    direct = entry_change.EntryView(entry_change.EntryState.DIRECT)
+    for entry in (direct, entry_change.EntryView(), entry_change.EntryView(entry_change.EntryState.BROKEN)):
+        refusal = refused(asked(Stage.PREPARE, builders.on_its_way(75, entry=entry)))
+        assert refusal.reason is Reason.WEIGHT_FIRST
+        assert "75%" in refusal.why
+    assert asked(Stage.PREPARE, builders.on_its_way(0, entry=direct)).refusal is None
+    trust = migration.Trust(approvers=((0, 1), (75, 3)))
+    assert builders.the(asked(Stage.PREPARE, builders.on_its_way(75, trust=trust)).next).approvals_needed == 3
+
+
+def test_nobody_is_led_around_the_proxies_to_an_old_that_is_gone() -> None:
+    gone, unsure = (replace(builders.ENTERED, old_ready=ready) for ready in (0, None))
+    assert refused(asked(Stage.BYPASS, builders.on_its_way(25, entry=gone))).reason is Reason.OLD_IS_GONE
+    waiting = asked(Stage.BYPASS, builders.on_its_way(25, entry=unsure)).next
+    assert refused(builders.confirm(replace(waiting, entry=gone))).reason is Reason.OLD_IS_GONE
+    assert arranges(builders.confirm(replace(waiting, entry=replace(gone, old_ready=1))))
+
+
+@pytest.mark.parametrize("moment", ["ask", "approve", "confirm"])
+def test_nothing_is_removed_before_every_proxy_reports_the_end_and_the_entry_is_a_forward(moment: str) -> None:
+    for changes, reason in (
+        ({"open_ends": ("proxy-2 does not report the end of it",)}, Reason.OPEN_ENDS),
+        ({"open_ends": migration.NOBODY_ASKED}, Reason.OPEN_ENDS),
+        ({"entry": builders.ENTERED}, Reason.NO_FORWARD),
+        ({"entry": entry_change.EntryView()}, Reason.NO_FORWARD),
+    ):
+        changed: dict[str, Any] = dict(changes)
+        if moment == "ask":
+            assert refused(asked(Stage.REMOVE, replace(REMOVABLE, **changed))).reason is reason
+            continue
+        seen = builders.dry_run(REMOVABLE, Stage.REMOVE)
+        of = builders.again(asked(Stage.REMOVE).next, seen)
+        if moment == "confirm":
+            of = builders.again(builders.approve(of).next, seen)
+        press = builders.approve if moment == "approve" else builders.confirm
+        assert refused(press(replace(of, **changed))).reason is reason
 
 
 @pytest.mark.parametrize("moment", ["approve", "confirm"])

@@ -164,7 +164,7 @@ def test_objects_are_not_changed_in_a_freeze_or_for_a_protected_service(kind: mi
 
 
 def test_preparing_is_what_mends_an_entry_and_needs_no_gates() -> None:
-    of = builders.at(25, entry=entered(entry_change.EntryState.BROKEN), judgement=judged(Verdict.FAIL))
+    of = builders.at(0, entry=entered(entry_change.EntryState.BROKEN), judgement=judged(Verdict.FAIL))
     assert approvals.forbids_raise(of, of_kind(Kind.PREPARE), NOON) is None
 
 
@@ -224,7 +224,7 @@ def test_a_standing_approval_has_an_end(until: datetime, reason: refusals.Reason
 @pytest.mark.parametrize(
     ("plan", "persons"),
     [
-        (of_kind(Kind.LOWER), 0), (of_kind(Kind.BYPASS), 0), (of_kind(Kind.PREPARE), 1), (of_kind(Kind.RAISE), 2),
+        (of_kind(Kind.LOWER), 0), (of_kind(Kind.BYPASS), 0), (of_kind(Kind.PREPARE), 2), (of_kind(Kind.RAISE), 2),
         (of_kind(Kind.FINISH), 4), (of_kind(Kind.REMOVE), 4), (ladder(5, 50), 3), (ladder(5, 100), 4), (ladder(5), 1),
         (replace(of_kind(Kind.RELEASE), after=builders.exposure(0)), 1),
     ],

@@ -146,6 +146,7 @@ def _standing_document(one: journeys.Standing) -> dict[str, Any]:
         "used": list(one.used),
         "wave": one.wave,
         "order": one.order,
+        "at": one.at,
     }
 
 
@@ -172,6 +173,7 @@ def _standing(document: Mapping[str, Any]) -> journeys.Standing:
         used=_numbers(document["used"]),
         wave=_text(document["wave"]),
         order=_number(document["order"]),
+        at=_number(document["at"]),
     )
 
 

@@ -215,6 +215,7 @@ class Laddering:
             entry=self._arranging.view(one.name),
             judgement=judgement,
             record_finished=one.record is not None and one.record.finished,
+            wrote=one.record.operation if one.record is not None else "",
             wished=one.wished,
             certain=not (one.record_trouble or one.stale),
         )

@@ -126,6 +126,7 @@ class Loader:
                 arrangement=objects.arrangement,
                 record_finished=view.record is not None and view.record.finished,
                 wished=view.wished,
+                wrote=view.record.operation if view.record is not None else "",
                 open_ends=against.open_ends,
                 certain=self._world.cluster.view().synced and not (view.record_trouble or view.stale),
             ),

@@ -34,7 +34,8 @@ class Standing:
     """A ladder or a wave approved as a whole: the listed steps, each once, until its end, void on any hold.
 
     `id`: of the operation that was approved. `base`: the exposure at 0 that it was approved for; other rules or another target
-    make it void. `wave`: the plan that several services share; empty: a ladder. `order`: its turn in the wave.
+    make it void. `at`: the generation it was approved over; only that record, or the one of its own last step, may be in force.
+    `wave`: the plan that several services share; empty: a ladder. `order`: its turn in the wave.
     """
 
     id: str
@@ -48,6 +49,7 @@ class Standing:
     used: tuple[int, ...] = ()
     wave: str = ""
     order: int = 0
+    at: int = 0
 
 
 @dataclass(frozen=True, slots=True)

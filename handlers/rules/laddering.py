@@ -84,7 +84,24 @@ def void(of: migration.Migration, now: datetime) -> str:
     in_force = of.exposure.at(0) if of.exposure is not None and of.weight > 0 else None
     if any(one is not None and one != standing.base.at(0) for one in (wished, in_force)):
         return "the standing approval is for other rules or another target than those of now"
+    own = of.operation is not None and of.operation.standing == standing.id  # its step is used up, and not in force yet
+    if not own and not stands_on(of, standing):
+        return "another record is in force than the one that the standing approval goes on from"
     return ""
+
+
+def stands_on(of: migration.Migration, standing: journeys.Standing) -> bool:
+    """The record in force is the one it was approved over, or that of its own last step: what was lowered, raised by hand, held,
+    or put back from earlier days has another one.
+    """
+    if not standing.used:
+        return of.generation == standing.at
+    return of.wrote == step_id(standing, standing.used[-1])
+
+
+def step_id(standing: journeys.Standing, weight: int) -> str:
+    """Of the operation that takes this step: each step is one change, whoever takes it."""
+    return effects.operation_id(f"{standing.id}/{weight}")
 
 
 def spent(of: migration.Migration, weight: int) -> str:
@@ -140,6 +157,7 @@ def begin(of: migration.Migration, waiting: migration.Operation, message: messag
         steps=plan.steps,
         until=datetime.fromisoformat(plan.until),
         base=plan.after.at(0),
+        at=of.generation,
         approvals=approvals.counting(waiting, now),
     )
     run = journeys.Run(
@@ -186,7 +204,10 @@ def resume(of: migration.Migration, message: journey_messages.ResumeRun, now: da
         return decision.refused(of, refusal or refusals.refuse(Reason.NO_LADDER, service=of.service))
     because = f"{message.actor.shown} lets {of.service} climb on" + (f": {message.reason}" if message.reason else "")
     # A new id: a step that was asked for before the pause, and that nobody finished, is asked for anew.
-    return _kept(of, because, message.actor, run=replace(journey.run, id=message.id, paused=""))
+    again = replace(journey.run, id=message.id, paused="")
+    if not auto:  # who lets it climb on answers for what it asks for
+        again = replace(again, requester=message.actor.id, requester_shown=message.actor.shown)
+    return _kept(of, because, message.actor, run=again)
 
 
 def skip_soak(of: migration.Migration, message: journey_messages.SkipSoak, now: datetime) -> decision.Decision:

@@ -188,8 +188,9 @@ class Trust:
 class Migration:
     """What `decide` looks at: the cluster's truth about a service, and its operation if one is under way.
 
-    `exposure`, `generation`: of the record in force. `wish`: the document's weight. `holds`: ids that stand, in the
-    cluster or reported by an agent. `latest`: the latest time anybody has seen; time never runs backwards.
+    `exposure`, `generation`: of the record in force; `wrote`: id of the change that wrote it. `wish`: the document's weight.
+    `holds`: ids that stand, in the cluster or reported by an agent. `latest`: the latest time anybody has seen; time never runs
+    backwards.
     `blockers`: sentences that forbid any raise now (alerts firing, no eyes, cluster not in sync, agents not adopted).
     For a proposal `plan_now` is the plan of what is proposed, and `arrangement` the dry run of its objects. `trust`: the approval
     policy that applies. `record_finished`: the record in force is finished.
@@ -214,6 +215,7 @@ class Migration:
     arrangement: entry_change.Arrangement | None = None  # None: the plan names no objects, or nobody could make the dry run
     record_finished: bool = False
     wished: model.Service | None = None  # the document's entry: ladder, soak, backup, gates
+    wrote: str = ""
     open_ends: tuple[str, ...] = NOBODY_ASKED  # proxies that may still send something to old, a clause each
     certain: bool = True  # False: the cluster or the record cannot be read, so `exposure` may not be what proxies serve
 

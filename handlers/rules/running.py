@@ -26,7 +26,7 @@ def written(of: migration.Migration, message: messages.RecordWritten, now: datet
     operation = reported.expected(of, message)
     if isinstance(operation, refusals.Refusal):
         return decision.refused(of, operation)
-    after = replace(of, exposure=operation.plan.after, generation=message.generation)
+    after = replace(of, exposure=operation.plan.after, generation=message.generation, wrote=operation.id)
     if operation.plan.kind is migration.Kind.FINISH:
         after = finishing.written(after)
     return decision.moved(
@@ -115,7 +115,7 @@ def revert_written(of: migration.Migration, message: messages.RecordWritten, now
     operation = reported.expected(of, message)
     if isinstance(operation, refusals.Refusal):
         return decision.refused(of, operation)
-    after = replace(of, generation=message.generation)
+    after = replace(of, generation=message.generation, wrote=effects.revert_id(operation.id))
     return decision.moved(
         after,
         operation,

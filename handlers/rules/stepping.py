@@ -68,6 +68,9 @@ def used_again(of: migration.Migration, operation: migration.Operation) -> tuple
     if journey is None or journey.standing is None or journey.standing.id != operation.standing:
         return None
     weight = operation.plan.after.weight
+    earlier = replace(journey.standing, used=tuple(one for one in journey.standing.used if one != weight))
+    if of.wrote != operation.id and not laddering.stands_on(of, earlier):
+        return None
     return () if weight in journey.standing.used else (keeping.keep(of, standing=_using(journey.standing, weight)),)
 
 
@@ -104,7 +107,7 @@ def _taken(of: migration.Migration, run: journeys.Run, plan: migration.Plan, now
     standing = of.journey.standing if of.journey else None
     if standing is None or plan.after.at(0) != standing.base.at(0):
         return decision.refused(of, _not_due(of, plan.after.weight, "the standing approval is for other rules or another target"))
-    name = effects.operation_id(f"{standing.id}/{plan.after.weight}")
+    name = laddering.step_id(standing, plan.after.weight)
     because = (
         f"{planning.in_words(plan)} on {of.service} is a step of the standing approval {standing.id} "
         f"({', '.join(one.shown for one in standing.approvals)}); it is being written"

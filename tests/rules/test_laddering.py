@@ -32,8 +32,9 @@ COMMON: dict[str, Any] = {"at": NOON, "service": "shop"}
 UNTIL = NOON + timedelta(days=30)
 RUN = journeys.Run("m1", Mode.ASK, ANN.id, ANN.shown, NOON)
 AUTO = replace(RUN, id="op-run", mode=Mode.AUTO)
+OWN_50 = effects.operation_id("op-run/50")
 YES = migration.Approval(effects.approval_id("op-run", BOB.id, "h"), BOB.id, BOB.shown, NOON, "h")
-STANDING = journeys.Standing("op-run", ANN.id, ANN.shown, "h", (50, 75, 100), UNTIL, builders.exposure(0), (YES,))
+STANDING = journeys.Standing("op-run", ANN.id, ANN.shown, "h", (50, 75, 100), UNTIL, builders.exposure(0), (YES,), at=1)
 
 
 def asking(weight: int = 25, **changes: Any) -> migration.Migration:
@@ -153,7 +154,7 @@ def test_a_step_on_a_standing_approval_is_written_at_once_and_is_used_up_before(
 
 
 def test_a_step_is_never_taken_twice() -> None:
-    used = replace(climbing(), journey=replace(journey(climbing()), standing=replace(STANDING, used=(50,))))
+    used = replace(climbing(), journey=replace(journey(climbing()), standing=replace(STANDING, used=(50,))), wrote=OWN_50)
     refusal = refused(step(used))
     assert refusal.reason is Reason.STEP_NOT_DUE
     assert "taken once already" in refusal.why
@@ -161,6 +162,49 @@ def test_a_step_is_never_taken_twice() -> None:
     running_now = step(climbing()).next
     assert laddering.interrupts(running_now, NOON) == ""
     assert decide.decide(running_now, journey_messages.StepDue(id="s", weight=50, **COMMON), NOON).refusal is not None
+
+
+@pytest.mark.parametrize(
+    ("used", "generation", "wrote", "counts"),
+    [
+        ((), 1, "op-earlier", True),
+        ((), 2, "op-by-hand", False),  # raised or lowered by hand, or the journey of before the first step was put back
+        ((50,), 2, OWN_50, True),
+        ((50,), 3, effects.revert_id(OWN_50), False),
+        ((50,), 3, effects.operation_id("op-run/75"), False),  # the journey of before the last step was put back
+        ((50,), 4, "settle-1", False),  # a hold was settled, and released since
+        ((50, 75), 2, OWN_50, False),  # nobody wrote the record of its last step
+    ],
+)
+def test_a_standing_approval_goes_on_from_its_own_record_and_from_no_other(
+    used: tuple[int, ...], generation: int, wrote: str, counts: bool
+) -> None:
+    soaked = builders.soaked(25, generation=generation, run=AUTO, standing=replace(STANDING, used=used))
+    of = builders.on_its_way(25, journey=soaked)
+    of = replace(of, generation=generation, wrote=wrote)
+    assert ("another record" not in laddering.void(of, NOON)) is counts
+    answer = step(of, 75 if used == (50,) else 50)
+    if not counts:
+        assert not builders.written(answer)
+        assert "another record" in laddering.interrupts(of, NOON)
+    climb_on = journey_messages.ResumeRun(id="m2", actor=ANN, **COMMON)
+    paused = replace(of, journey=replace(journey(of), run=replace(AUTO, paused="lunch")))
+    resumed = decide.decide(paused, climb_on, NOON)
+    assert (resumed.refusal is None or resumed.refusal.reason is not Reason.STANDING_GONE) is (counts and not used)
+
+
+def test_who_lets_a_ladder_that_asks_climb_on_asks_from_then_on() -> None:
+    paused = replace(asking(), journey=builders.soaked(run=replace(RUN, paused="lunch")))
+    kept = builders.kept(builders.decided(paused, journey_messages.ResumeRun(id="m2", actor=BOB, **COMMON)))
+    assert kept is not None
+    assert kept.run is not None
+    assert (kept.run.requester, kept.run.requester_shown, kept.run.paused) == (BOB.id, BOB.shown, "")
+
+
+def test_a_step_that_a_crash_left_is_not_written_over_another_record() -> None:
+    answer = step(climbing())
+    assert running.resume(replace(answer.next, journey=journey(climbing()), generation=2, wrote="op-by-hand")) == ()
+    assert running.resume(replace(answer.next, generation=2, wrote=builders.the(answer.next).id))
 
 
 def test_after_a_crash_the_same_step_is_marked_and_written_again() -> None:

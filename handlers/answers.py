@@ -166,6 +166,46 @@ class Preview:
     keys: key_outlook.Outlook | key_outlook.Unseen | None = None
 
 
+class Became(StrEnum):
+    """What became of a change by hand. WAITS: it is put back in a moment, or when what is under way has ended."""
+
+    WAITS = "waits"
+    PUT_BACK = "put_back"
+    ACCEPTED = "accepted"
+    STANDS = "stands"
+
+
+@dataclass(frozen=True, slots=True)
+class DriftLine:
+    """One thing that was changed by hand. `what`: a clause; `todo`: a sentence. `since`: when it was seen first. `by`: the field
+    manager that wrote it last, empty where nobody knows, or `what` says it.
+    """
+
+    service: str
+    what: str
+    since: datetime
+    by: str
+    became: Became
+    todo: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """What differs from what was approved, and after it what was put back or accepted lately, newest first.
+
+    `unseen`: of what nobody can tell, a sentence each. `synced` False: the cluster cannot be read completely.
+    """
+
+    lines: tuple[DriftLine, ...]
+    unseen: tuple[str, ...] = ()
+    synced: bool = True
+
+    @property
+    def standing(self) -> tuple[DriftLine, ...]:
+        """What differs now."""
+        return tuple(line for line in self.lines if line.became in (Became.WAITS, Became.STANDS))
+
+
 @dataclass(frozen=True, slots=True)
 class Past:
     """One change that was made. `approved_by`: shown names. `before` None: the first one, or not known.

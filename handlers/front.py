@@ -15,6 +15,7 @@ from handlers import (
     converge,
     discovering,
     dispatch,
+    drifting,
     exposed,
     fleets,
     guard,
@@ -86,18 +87,8 @@ class Front:
             feed=self._feed,
             unmapped_holds_all=unmapped_holds_all,
         )
-        self._guard = guard.Guard(
-            world,
-            limits,
-            memory=memory,
-            loader=self._loader,
-            dispatcher=self._dispatcher,
-            exposures=exposures,
-            ears=listening.Listening(world, memory=memory, asked=asked, feed=self._feed),
-            lane=self._lane,
-            bypass=bypassing.Bypassing(world, limits, asked=asked, arranges=self._arranging, lane=self._lane, work=work),
-            work=work,
-        )
+        self._drifting = self._drift_watched(world, limits, ways)
+        self._guard = self._guarding(world, limits, exposures)
         self._ladder = laddering.Laddering(
             world,
             limits,
@@ -113,6 +104,35 @@ class Front:
         )
         self._hearing = hearing.Hearing(world, loader=self._loader, dispatcher=self._dispatcher, ways=ways)
         self._ways = journey_queries.JourneyQueries(world, ways=ways, ladder=self._ladder, arranges=self._arranging)
+
+    def _drift_watched(self, world: outside.Outside, limits: outside.Limits, ways: journey_keeping.Journeys) -> drifting.Drifting:
+        return drifting.Drifting(
+            world,
+            limits,
+            memory=self._memory,
+            loader=self._loader,
+            ways=ways,
+            arranges=self._arranging,
+            work=self._tasks,
+            feed=self._feed,
+            busy=self._dispatcher.works_on,
+        )
+
+    def _guarding(self, world: outside.Outside, limits: outside.Limits, exposures: exposed.FirstExposures) -> guard.Guard:
+        asked, work, lane = self._fleets, self._tasks, self._lane
+        return guard.Guard(
+            world,
+            limits,
+            memory=self._memory,
+            loader=self._loader,
+            dispatcher=self._dispatcher,
+            exposures=exposures,
+            ears=listening.Listening(world, memory=self._memory, asked=asked, feed=self._feed),
+            lane=lane,
+            bypass=bypassing.Bypassing(world, limits, asked=asked, arranges=self._arranging, lane=lane, work=work),
+            drift=self._drifting,
+            work=work,
+        )
 
     def _dispatching(self, world: outside.Outside, limits: outside.Limits, ways: journey_keeping.Journeys) -> dispatch.Dispatcher:
         write = writing.Writing(world, limits)
@@ -254,6 +274,10 @@ class Front:
         if self._looking is None:
             raise LookupError("this Ferry was put together without a way to look at the clusters")
         return self._looking
+
+    def drift(self, service: str | None = None) -> answers.Drift:
+        """What differs from what was approved, and what was put back or accepted lately; of one service, or of all."""
+        return self._drifting.drift(service)
 
     async def overview(self) -> answers.Overview:
         operations, fleet = await asyncio.gather(self._loader.all_open(), self._fleets.ask())

@@ -15,6 +15,7 @@ from handlers import (
     bypassing,
     dispatch,
     document_trouble,
+    drifting,
     exposed,
     hold,
     listening,
@@ -58,6 +59,7 @@ class Guard:
         ears: listening.Listening,
         lane: hold.HoldLane,
         bypass: bypassing.Bypassing,
+        drift: drifting.Drifting,
         work: tasks.Tasks,
     ) -> None:
         self._world = world
@@ -71,6 +73,7 @@ class Guard:
         self._document = document_trouble.DocumentTrouble(world, limits)
         self._restoring = restoring.Restoring(world, limits, lane=lane, work=work)
         self._bypassing = bypass
+        self._drifting = drift
         self._fed: dict[str, _Fed] = {}
         self._holds: dict[str, frozenset[str]] = {}
         self._announced: set[str] = set()
@@ -126,8 +129,11 @@ class Guard:
             self._tasks.start(self._document.say(view), key="document")
         self._restoring.look(view)
         self._bypassing.look(view)
+        self._drifting.look(view)
         for name, one in view.services.items():
             message = self._due(one)
+            if isinstance(message, messages.WishLowered):
+                self._drifting.lowered(one, view)
             if message is not None:
                 self._feed(message, one)
             if self._exposures.wants(one):

@@ -141,6 +141,18 @@ class Chat:
         self._speak()
 
 
+class Notices:
+    """What is told on cards that call nobody, with the service it is about."""
+
+    def __init__(self, stir: Stir) -> None:
+        self.stir = stir
+        self.told: list[tuple[str, str]] = []
+
+    async def tell(self, service: str, sentence: str) -> None:
+        self.told.append((service, sentence))
+        self.stir.happened()
+
+
 class Audit:
     def __init__(self, stir: Stir) -> None:
         self.stir = stir
@@ -172,13 +184,16 @@ class Alerts:
 class Entries:
     """Objects by service as a single Ingress. `moved`: what somebody did to the objects, so that every dry run differs.
 
-    `troubles`: by stage. `refuses`: raised instead of arranging. `done`: service and stage of what was carried out.
+    `drift`, `meant`, `past`: what `view` says besides; arranging ends it. `troubles`: by stage. `refuses`:
+    raised instead of arranging. `done`: service and stage of what was carried out.
     """
 
     def __init__(self, stir: Stir) -> None:
         self.stir = stir
         self.states: dict[str, entry_change.EntryState] = {}
         self.drift: tuple[str, ...] = ()
+        self.meant = entry_change.EntryState.UNKNOWN
+        self.past = False
         self.old_ready: int | None = 2
         self.moved = ""
         self.troubles: dict[entry_change.Stage, tuple[str, ...]] = {}
@@ -205,13 +220,16 @@ class Entries:
             entry_change.Stage.FORWARD: entry_change.EntryState.FORWARD,
         }
         self.states[service.name] = become.get(stage, self.states.get(service.name, entry_change.EntryState.DIRECT))
+        self.drift, self.past, self.meant = (), False, self.states[service.name]
         self.done.append((service.name, str(stage)))
         self.stir.happened()
         return f"Ingress team/{service.name} is as {stage} says"
 
     def view(self, service: str) -> entry_change.EntryView:
         state = self.states.get(service, entry_change.EntryState.DIRECT)
-        return entry_change.EntryView(state, str(state), self.drift, self.old_ready)
+        if service not in self.states:
+            return entry_change.EntryView(state, str(state), old_ready=self.old_ready)
+        return entry_change.EntryView(state, str(state), self.drift, self.old_ready, self.meant, self.past)
 
 
 class Measures:

@@ -41,6 +41,7 @@ LIMITS = outside.Limits(
     keep=0.05,
     ladder=0.02,
     seldom=0.02,
+    drift=60.0,
 )
 NAMES = ("cart", "shop")
 
@@ -72,6 +73,7 @@ class World:
         self.pending = ports_in_memory.Pending(self.stir)
         self.chat = ports_in_memory.Chat(self.stir)
         self.audit = ports_in_memory.Audit(self.stir)
+        self.notices = ports_in_memory.Notices(self.stir)
         self.alerts = ports_in_memory.Alerts()
         self.book = records.RecordBook(api, NAMESPACE, signer)
         self.records = cluster_ports.Records(self.book)
@@ -103,6 +105,7 @@ class World:
             audit=self.audit,
             alerts=self.alerts,
             journeys=self.journeys,
+            notices=self.notices,
         )
         self.limits = LIMITS
         self.trust = migration.Trust()

@@ -1,11 +1,18 @@
 """The applications of the old cluster: what runs of them, their objects, their entry to the proxies, and what reached them."""
 
+from pathlib import Path
+
+import yaml
+
 from deploy.playground import before_ferry, installation, objects
+from deploy.playground.nodes import manifests
 from deploy.playground.world import addresses, backends, ingress_routes
 from k8s import client, entry_change, wish_document
 from k8s.entries import cluster_entries, entry_names
 
 _PREPARE = entry_change.Stage.PREPARE
+_RIGHTS = Path(__file__).parents[1] / "kubernetes" / "examples" / "application-namespace.yaml"
+_BINDINGS = client.Resource("rolebindings", "rbac.authorization.k8s.io/v1")
 
 
 class Applications:
@@ -33,10 +40,11 @@ class Applications:
             await self.before.install(api)
 
     async def enter(self, api: client.ClusterClient, document: str) -> None:
-        """The old ingress hands their hosts to the proxies, by the very objects of `/migrate prepare`.
-
-        `document`: migration.yaml. Raises errors.ClusterError.
+        """Their owner lets Ferry change their entries; the old ingress hands their hosts to the proxies, by the very objects of
+        `/migrate prepare`. `document`: migration.yaml. Raises errors.ClusterError.
         """
+        for binding in yaml.safe_load_all(_RIGHTS.read_text(encoding="utf-8")):
+            await manifests.apply_one(api, binding, _BINDINGS)
         services = wish_document.read(document).services
         entries = cluster_entries.Entries(api, entry_names.EntrySettings(objects.NAMESPACE), lambda: services)
         for app in self.entered:

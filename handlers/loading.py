@@ -154,7 +154,7 @@ class Loader:
         try:
             return _Objects(await self._arranging.preview(service, stage))
         except cluster_errors.ClusterError as error:
-            why = f"what `{stage}` would change cannot be planned: {error}"
+            why = planned.unplannable(stage, error)
             if isinstance(message, messages.Approve | messages.Confirm):
                 return _Objects(trouble=why)  # what was approved still waits, and counts when it can be planned again
             return _Objects(entry_change.Arrangement(stage, service, troubles=(why,)))

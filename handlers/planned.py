@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from handlers import journey_messages, messages
 from handlers.rules import migration, planning
-from k8s import entry_change, model, nginx, views, wish_change
+from k8s import entry_change, errors, model, nginx, views, wish_change
 
 _OLD, _NEW = ("192.0.2.1:80",), ("192.0.2.2:443",)  # documentation addresses: agents resolve names, a plan must not depend on it
 
@@ -43,6 +43,17 @@ def stage_of(message: messages.Message, operation: migration.Operation | None) -
             return migration.OBJECTS.get(operation.plan.kind)
         case _:
             return None
+
+
+def unplannable(stage: entry_change.Stage, error: errors.ClusterError) -> str:
+    """Why there is no dry run of this stage; a missing right is told with who gives it, and how."""
+    if isinstance(error, errors.Forbidden):
+        role = "ferry-removal" if stage is entry_change.Stage.REMOVE else "ferry-entries"
+        return (
+            f"a right is missing in the application's namespace: its owner binds the ClusterRole {role} to ferry-bot there, "
+            f"as deploy/kubernetes/examples/application-namespace.yaml does ({error})"
+        )
+    return f"what `{stage}` would change cannot be planned: {error}"
 
 
 def plan_for(

@@ -98,10 +98,13 @@ def judged_ingress(items: Sequence[Json], mapping: model.ServiceMapping, new_hos
 
 
 def judged_roles(found: Mapping[str, tuple[Sequence[Json], Sequence[Json]]], *, old_namespace: str, new_namespace: str) -> Check:
-    """`found`: by kind, the objects of the old and of the new namespace. What a subject's own namespace is follows it."""
+    """`found`: by kind, the objects of the old and of the new namespace. What a subject's own namespace is follows it.
+
+    What the old namespace's owner bound to Ferry is no right of the application, and is asked for nowhere else.
+    """
     differences: list[str] = []
     for kind, (old, new) in found.items():
-        before = {str(one["metadata"]["name"]): _said(kind, one, old_namespace) for one in old}
+        before = {str(one["metadata"]["name"]): _said(kind, one, old_namespace) for one in old if not _of_ferry(one)}
         after = {str(one["metadata"]["name"]): _said(kind, one, new_namespace) for one in new}
         differences += [f"{kind} {name} is missing" for name in sorted(before.keys() - after.keys())]
         differences += [f"{kind} {name} is there only" for name in sorted(after.keys() - before.keys())]
@@ -109,7 +112,7 @@ def judged_roles(found: Mapping[str, tuple[Sequence[Json], Sequence[Json]]], *, 
             if before[name] != after[name]:
                 differences.append(f"{kind} {name} differs ({_differs(before[name], after[name])})")
     if not differences:
-        count = sum(len(old) for old, _ in found.values())
+        count = sum(not _of_ferry(one) for old, _ in found.values() for one in old)
         return yes(ROLES, f"{new_namespace} has the same {count} Roles and RoleBindings as {old_namespace}.")
     more = f"; and {len(differences) - _MOST_DIFFERENCES} more" if len(differences) > _MOST_DIFFERENCES else ""
     return no(
@@ -146,3 +149,8 @@ def _subject(subject: Json, namespace: str) -> str:
 def _differs(before: frozenset[str], after: frozenset[str]) -> str:
     parts = [f"without {one}" for one in sorted(before - after)] + [f"with {one}" for one in sorted(after - before)]
     return ", ".join(parts[:3]) + (f" and {len(parts) - 3} more" if len(parts) > 3 else "")
+
+
+def _of_ferry(item: Json) -> bool:
+    labels: Mapping[str, str] = item["metadata"].get("labels") or {}
+    return labels.get("app.kubernetes.io/part-of") == "ferry"

@@ -225,6 +225,9 @@ async def test_roles_are_compared_by_what_they_mean(old: Side, new: Side) -> Non
     await new.role("read", ["list", "get"])
     same = await looks.roles(MAPPING)
     assert (same.ok, "same 2 Roles" in same.sentence) == (Ok.YES, True)
+    for one in yaml.safe_load_all((BASE.parent / "examples" / "application-namespace.yaml").read_text()):
+        await old.api.create(_kind(one), TEAM, {**one, "metadata": {**one["metadata"], "namespace": TEAM}})
+    assert await looks.roles(MAPPING) == same, "what its owner lets Ferry do is no right of the application"
     await old.role("write", ["patch"])
     await old.role("gone", ["get"], bound=False)
     await new.role("write", ["patch", "delete"], account="other")

@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 import pytest_asyncio
 
 from deploy.playground.kubernetes.server import KubernetesStandIn
-from handlers import answers, journey_messages
+from handlers import answers, journey_messages, planned
 from handlers.rules import migration, refusals
 from k8s import entry_change, errors, model
 from tests.handlers import journey_world
@@ -145,6 +146,15 @@ async def test_objects_that_cannot_be_changed_fail_in_words(slow: Way) -> None:
     refused = await slow.objects(Stage.PREPARE)
     assert refused.refusal is not None
     assert "two Ingresses" in refused.sentence
+
+
+@pytest.mark.parametrize(("stage", "role"), [(Stage.PREPARE, "ferry-entries"), (Stage.REMOVE, "ferry-removal")])
+def test_a_right_that_is_missing_is_told_with_who_gives_it(stage: Stage, role: str) -> None:
+    said = planned.unplannable(stage, errors.Forbidden("PATCH: services is forbidden"))
+    assert f"its owner binds the ClusterRole {role} to ferry-bot there" in said
+    assert "application-namespace.yaml" in said
+    away = planned.unplannable(stage, errors.Unreachable("no answer"))
+    assert away == f"what `{stage}` would change cannot be planned: no answer"
 
 
 async def test_a_bypass_needs_one_confirmation_and_neither_proxies_nor_store(slow: Way) -> None:

@@ -131,6 +131,7 @@ class App:
             team=told.slack.team,
             channel=told.slack.heard[0],
             unread=self.cluster.port.trouble,
+            events=recent.RecentEvents(self._redis).newest,
         )
         known = callers.Callers((one.person, one.token_file.get_secret_value()) for one in told.api.tokens)
         return routes.application(desk.Desk(behind), known)

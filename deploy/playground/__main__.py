@@ -16,6 +16,7 @@ import orjson
 import typer
 
 from deploy.playground import flags, kubeconfig, laptop, objects, panel
+from deploy.playground.slack import people
 from deploy.playground.stories import running
 from deploy.playground.world import addresses, processes
 from k8s import errors
@@ -28,6 +29,10 @@ Open {{url}} and follow the tour on the right, or type there:
   as Ann   press Confirm, and watch the chart
 
 Then break the new cluster with a knob. Ctrl-C stops everything and leaves nothing behind.
+
+The same from another terminal, as Ann (Bob's token stands beside hers):
+
+  ferry list --api {{api}} --token-file {{token}}
 """
 
 
@@ -84,7 +89,12 @@ async def _until_stopped(work: Coroutine[Any, Any, int], *, stopped: int, say: l
 async def _page(choices: flags.Choices) -> int:
     playground = laptop.Playground(choices, say=_say, panel=panel.Panel)
     async with playground:
-        print(_FIRST.format(url=playground.slack.url), flush=True)
+        print(
+            _FIRST.format(
+                url=playground.slack.url, api=playground.bot_url, token=playground.folder / f"api-token-{people.U_ANN}"
+            ),
+            flush=True,
+        )
         if choices.slack is not None:
             print("Commands are heard in your own Slack; the page shows the traffic and the knobs.", flush=True)
         if choices.alertmanager_url:

@@ -131,9 +131,14 @@ class Playground:
         return self.alertmanager.url if self.alertmanager else self.choices.alertmanager_url
 
     @property
+    def bot_url(self) -> str:
+        """Where the bot listens: through its Service."""
+        return f"http://{self.kubelet.service_address(objects.NAMESPACE, 'ferry-bot')}:8080"
+
+    @property
     def webhook_url(self) -> str:
-        """Where Alertmanager calls the bot: through its Service."""
-        return f"http://{self.kubelet.service_address(objects.NAMESPACE, 'ferry-bot')}:8080/alerts/alertmanager"
+        """Where Alertmanager calls the bot."""
+        return f"{self.bot_url}/alerts/alertmanager"
 
     def client_of(self, apps: list[objects.App], *, rps: float = STEADY_RPS) -> traffic.Traffic:
         """Somebody who asks for these hosts where DNS still points: at the old cluster's ingress."""
@@ -300,6 +305,7 @@ class Playground:
             alertmanager_url=self.alertmanager_url,
             new_port=self.new.port,
             limits=self._limits,
+            folder=self.folder if self.choices.slack is None else None,
             further=self.before.settings(self._settings, prometheus=self.prometheus.url) if self.before else self._settings,
         )
         await installation.prepare(self.api, self.keys, around)

@@ -118,7 +118,7 @@ class Alarms:
         if not self._world.cluster.view().synced or view.record_trouble or view.stale:
             return True
         operation = self._memory.open(view.name)
-        raises = operation is not None and operation.plan.kind not in migration.UNAPPROVED
+        raises = operation is not None and operation.plan.kind in migration.MOVES_UP
         recorded = view.record is not None and view.record.exposure.weight > 0
         return raises or recorded or fleets.may_serve(self._fleets.newest, view.name)
 

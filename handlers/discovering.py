@@ -93,7 +93,7 @@ class Discovering:
         except ValueError as error:
             return _refused(str(error))
         except errors.ClusterError as error:
-            return _refused(f"the cluster did not do it: {error}", reason=refusals.Reason.UNREAD)
+            return _refused(str(error), reason=refusals.Reason.NOT_ADDED_NOW)
         if done.added:
             await speaking.spoken(self._audit.record(_event(asked.actor, done.added)))
         return Accepted(" ".join([_what(done), *self._beware(chosen)]), added=done.added)
@@ -164,7 +164,7 @@ def _what(done: wish_append.Appended) -> str:
 
 def _event(actor: messages.Person, added: Sequence[str]) -> effects.AuditEvent:
     return effects.AuditEvent(
-        kind=effects.EventKind.SETTLED,
+        kind=effects.EventKind.ADDED,
         who=actor.id,
         service=added[0] if len(added) == 1 else model.ALL_SERVICES,
         operation="",
@@ -173,13 +173,8 @@ def _event(actor: messages.Person, added: Sequence[str]) -> effects.AuditEvent:
     )
 
 
-def _refused(why: str, *, reason: refusals.Reason = refusals.Reason.INVALID) -> Accepted:
-    refusal = refusals.Refusal(
-        reason,
-        "Nothing was added to migration.yaml.",
-        f"This stands in the way: {why.rstrip('.')}.",
-        "Correct that and accept again; what was not added stays proposed.",
-    )
+def _refused(why: str, *, reason: refusals.Reason = refusals.Reason.NOT_ADDED) -> Accepted:
+    refusal = refusals.refuse(reason, service="migration.yaml", why=why.rstrip("."))
     return Accepted(refusal.sentence, refusal)
 
 

@@ -7,6 +7,7 @@ import asyncio
 from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 import structlog
 
@@ -15,6 +16,7 @@ from handlers import (
     arranging,
     converge,
     errors,
+    journey_messages,
     loading,
     messages,
     outside,
@@ -24,7 +26,7 @@ from handlers import (
     tasks,
     verify,
 )
-from handlers.rules import approvals, decide, decision, effects, migration, refusals, running, stepping
+from handlers.rules import approvals, decide, decision, effects, migration, readiness, refusals, running, stepping
 
 _log = structlog.get_logger("ferry.dispatch")
 _TRIES = 5
@@ -84,12 +86,9 @@ class Dispatcher:
                 said = messages.HoldsStand(id=f"resume/{service}", at=self._world.clock.now(), service=service, holds=others)
                 await self._follow(await self._decide(said))
                 return "held"
-            against, marks = await self._forbidden(of.operation) if of.phase is migration.Phase.APPLYING else ("", ())
+            against, marks = await self._forbidden(of.operation) if _asks_again(of) else ("", ())
             if against:
-                said_no = messages.RecordNotWritten(
-                    id=f"resume/{service}", at=self._world.clock.now(), service=service, operation=of.operation.id, why=against
-                )
-                await self._follow(await self._decide(said_no))
+                await self._follow(await self._decide(_not_done(of, of.operation, self._world.clock.now(), against)))
                 return against
             try:
                 done = await self._performer.perform((*marks, *running.resume(of)))
@@ -100,8 +99,8 @@ class Dispatcher:
             return f"resumed at {of.phase}"
 
     async def _forbidden(self, operation: migration.Operation) -> tuple[str, tuple[effects.Effect, ...]]:
-        """A confirmed raise whose record was not written before the crash: everything is asked once more. Why not, or what is to
-        be kept before."""
+        """A confirmed raise whose record was not written before the crash, or a removal that is not over: all is asked once more.
+        Why not, or what is to be kept before."""
         plan = operation.plan
         record = self._world.cluster.service(plan.service).record
         if plan.kind in migration.UNAPPROVED or (record is not None and record.operation == operation.id):
@@ -111,7 +110,10 @@ class Dispatcher:
             id=f"resume/{operation.id}", at=self._world.clock.now(), service=plan.service, actor=nobody, operation=operation.id
         )
         of = (await self._loader.load(plan.service, asked)).of
-        refusal = approvals.forbids_raise(of, plan, self._memory.saw(self._world.clock.now()))
+        now = self._memory.saw(self._world.clock.now())
+        refusal = approvals.forbids_raise(readiness.seen_by(of, plan), plan, now)
+        if refusal is None and plan.kind is migration.Kind.REMOVE:
+            refusal = readiness.removal_refused(of)
         marks = stepping.used_again(of, operation)
         if marks is None:
             return "Ferry was restarted before it was written, and its standing approval counts no more", ()
@@ -223,6 +225,19 @@ class Dispatcher:
         of = migration.Migration(operation.plan.service, operation.phase, operation=operation)
         closed = decision.closed(of, migration.Outcome.VOID, because, now=now)
         await self._performer.perform(closed.effects)
+
+
+def _asks_again(of: migration.Migration) -> bool:
+    """Before a record, and before more of the old application goes; what else was begun is better brought to its end."""
+    removes = of.operation is not None and of.operation.plan.kind is migration.Kind.REMOVE
+    return of.phase is migration.Phase.APPLYING or (of.phase is migration.Phase.ARRANGING and removes)
+
+
+def _not_done(of: migration.Migration, operation: migration.Operation, at: datetime, why: str) -> messages.Message:
+    name, service = f"resume/{of.service}", of.service
+    if of.phase is migration.Phase.ARRANGING:
+        return journey_messages.ObjectsNotArranged(id=name, at=at, service=service, operation=operation.id, why=why)
+    return messages.RecordNotWritten(id=name, at=at, service=service, operation=operation.id, why=why)
 
 
 class _Told:

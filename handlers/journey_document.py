@@ -16,7 +16,7 @@ from k8s import entry_change, model
 VERSION = 1
 _KNOWN = frozenset({
     "version", "service", "revision", "soak", "served", "run", "standing", "baseline", "hundred", "finished", "removed",
-    "arranged",
+    "arranged", "base",
 })  # fmt: skip
 
 
@@ -40,6 +40,7 @@ def to_document(journey: journeys.Journey) -> dict[str, Any]:
         "hundred": _text_of(journey.hundred),
         "finished": _text_of(journey.finished),
         "removed": _text_of(journey.removed),
+        "base": journey.base.as_document() if journey.base else None,
         **({"arranged": _arranged_document(journey.arranged)} if journey.arranged else {}),
     }
 
@@ -65,6 +66,7 @@ def from_document(document: Mapping[str, Any]) -> journeys.Journey:
             finished=_moment(document["finished"]),
             removed=_moment(document["removed"]),
             arranged=_arranged(document["arranged"]) if document.get("arranged") is not None else None,
+            base=model.exposure_from(document["base"]) if document["base"] is not None else None,
             kept=json.dumps(unknown, sort_keys=True, separators=(",", ":")) if unknown else "",
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:

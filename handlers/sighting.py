@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from handlers import judged
 from handlers.rules import gates, migration, soaking
 from k8s import convergence, entry_change, suppression, views
 
@@ -15,14 +16,14 @@ _NO_WAY = {
 class Around:
     """What is known beside the view of the service. `fleet`: what the proxies said last; None: they were not heard for too long.
 
-    `firing`: names of loud alerts about the service. `unsure`: why nobody can say what fires; empty: somebody can.
+    `firing`: the loud alerts; those about all services alike only stop the clock. `unsure`: why nobody can say what fires; empty: somebody can.
     `operation`: the one under way.
     """
 
     fleet: views.Fleet | None
     judgement: gates.Judgement
     entry: entry_change.EntryView
-    firing: tuple[str, ...] = ()
+    firing: judged.Loud = judged.Loud()
     unsure: str = ""
     operation: migration.Operation | None = None
 
@@ -30,7 +31,7 @@ class Around:
 def sight(one: views.ServiceView, around: Around) -> soaking.Sight:
     weight = one.in_force.weight if one.in_force is not None and not one.holds else 0
     drifted = _drift(one, around.entry)
-    quiet = _alert(around.firing) or drifted or _against(one, around)
+    quiet = _alert(around.firing.own) or drifted or _against(one, around)
     return soaking.Sight(
         generation=one.generation,
         weight=weight,
@@ -38,7 +39,8 @@ def sight(one: views.ServiceView, around: Around) -> soaking.Sight:
         quiet=quiet,
         verdict=around.judgement.verdict,
         sentence="; ".join(sentence.rstrip(".") for sentence in around.judgement.against()),
-        alert_or_drift=bool(around.firing or drifted),
+        alert_or_drift=bool(around.firing.own or drifted),
+        base=one.in_force.at(0) if one.in_force is not None and weight > 0 else None,
     )
 
 
@@ -68,6 +70,8 @@ def _against(one: views.ServiceView, around: Around) -> str:
         return "the proxies were not heard for too long"
     if around.unsure:
         return around.unsure
+    if around.firing.common:
+        return _alert(around.firing.common)
     if cut := suppression.of(around.fleet, one.name):
         return cut.sentence
     if one.in_force is not None and one.wish < one.in_force.weight:

@@ -22,6 +22,8 @@ STATUS: Mapping[Reason, int] = {
     Reason.STEP_TOO_LARGE: 422,
     Reason.STEPS_TOO_LARGE: 422,
     Reason.STANDING_TOO_LONG: 422,
+    Reason.NOT_ADDED: 422,
+    Reason.NOT_ADDED_NOW: 503,
     Reason.UNREAD: 503,
 }
 OTHERWISE = 409  # everything else is about the state of things: it may be different in a moment

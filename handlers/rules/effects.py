@@ -23,6 +23,7 @@ class EventKind(StrEnum):
     HELD = "held"
     SETTLED = "settled"
     REFUSED = "refused"
+    ADDED = "added"  # services that were discovered, to migration.yaml
     LADDER = "ladder"  # it begins, pauses, goes on
     DRIFT = "drift"  # somebody changed by hand what was approved
 

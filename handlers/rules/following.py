@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from handlers.rules import decision, effects, journeys, keeping, laddering, migration
+from handlers.rules import decision, effects, journeys, keeping, laddering, migration, soaking
 
 
 def followed(of: migration.Migration, decided: decision.Decision, now: datetime) -> decision.Decision:
@@ -24,12 +24,14 @@ def followed(of: migration.Migration, decided: decision.Decision, now: datetime)
 
 def _changes(of: migration.Migration, journey: journeys.Journey, decided: decision.Decision, now: datetime) -> dict[str, Any]:
     if why := _held(decided):
-        gone = {"standing": None} if journey.standing is not None else {}
+        gone: dict[str, Any] = {"standing": None} if journey.standing is not None else {}
+        gone |= {"served": ()} if journey.served else {}
         return {**gone, **keeping.paused(journey, why), **keeping.emptied(journey, why, now)}
     if any(_bypasses(one) for one in decided.effects):
         return {**keeping.paused(journey, decided.because), **keeping.emptied(journey, decided.because, now)}
     if any(_lowers(one) for one in decided.effects):
-        return keeping.paused(journey, decided.because)
+        again = {"served": ()} if journey.served and any(_takes_back(one) for one in decided.effects) else {}
+        return {**again, **keeping.paused(journey, decided.because)}
     if journey.run is not None and (why := laddering.ended_badly(journey.run, decided.next.last)):
         return keeping.paused(journey, why)
     closed = next((one.operation for one in decided.effects if isinstance(one, effects.DropOperation)), None)
@@ -57,7 +59,23 @@ def _lowers(one: effects.Effect) -> bool:
 
 def _at_the_top(of: migration.Migration, journey: journeys.Journey, closed: migration.Operation) -> dict[str, Any]:
     """After the last step there is nothing to climb."""
+    skipped = _skipped(of, journey, closed)
     raised = closed.outcome is migration.Outcome.DONE and closed.plan.kind is migration.Kind.RAISE and of.wished is not None
     if raised and journey.run is not None and laddering.next_step(of.wished, closed.plan.after.weight) is None:
-        return {"run": None, "standing": None}
-    return {}
+        return {"run": None, "standing": None, **skipped}
+    return skipped
+
+
+def _skipped(of: migration.Migration, journey: journeys.Journey, closed: migration.Operation) -> dict[str, Any]:
+    """What people have passed over, and said so, is asked for no more."""
+    plan = closed.plan
+    if closed.outcome is not migration.Outcome.DONE or not plan.skips or of.wished is None:
+        return {}
+    passed = soaking.unserved(journey, of.wished, plan.after, besides=0)
+    known = journey.served if journey.base == plan.after.at(0) else ()
+    return {"served": (*known, *passed), "base": plan.after.at(0)} if passed else {}
+
+
+def _takes_back(one: effects.Effect) -> bool:
+    """A raise that was served and was not well, or that not everybody came to serve."""
+    return isinstance(one, effects.RevertRecord) and one.operation is not None and one.id == effects.revert_id(one.operation.id)

@@ -102,6 +102,16 @@ WORDS: Mapping[Reason, tuple[str, str, str]] = {
         "Its old application has no ready endpoint: without the proxies every request of it would fail.",
         "Bring the old application back first; `/migrate rollback {service}` leads what the proxies get to old meanwhile.",
     ),
+    Reason.NOT_ADDED: (
+        "Nothing was added to migration.yaml.",
+        "This stands in the way: {why}.",
+        "Correct that and accept again; what was not added stays proposed.",
+    ),
+    Reason.NOT_ADDED_NOW: (
+        "Nothing was added to migration.yaml.",
+        "The cluster did not do it: {why}.",
+        "Accept again when that is settled; what was not added stays proposed.",
+    ),
     Reason.OPEN_ENDS: (
         "The old application of {service} was not removed.",
         "Not every proxy says that it is finished, so requests may still go to old: {who}.",

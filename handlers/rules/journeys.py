@@ -91,7 +91,8 @@ class Arranged:
 
 @dataclass(frozen=True, slots=True)
 class Journey:
-    """`revision` grows by every change; the writer compares it. `served`: weights whose soak was served, in order.
+    """`revision` grows by every change; the writer compares it. `served`: weights whose soak was served, in order, with the rules
+    and the target of `base` (an exposure at 0; others begin anew, and so does whatever was held or taken back).
 
     `hundred`: when every proxy first served 100%. `finished`: when every agent had reported the signed end. `removed`: when the
     old application was gone. `arranged`: the entry as it was prepared, or made a forward, last. `kept`: JSON of fields that a
@@ -109,6 +110,7 @@ class Journey:
     finished: datetime | None = None
     removed: datetime | None = None
     arranged: Arranged | None = None
+    base: model.Exposure | None = None
     kept: str = ""
 
     def moved(self, **changes: Any) -> "Journey":

@@ -44,6 +44,7 @@ class Kind(StrEnum):
 
 
 UNAPPROVED = frozenset({Kind.LOWER, Kind.BYPASS})  # towards old: one confirmation by any member
+MOVES_UP = frozenset({Kind.RAISE, Kind.RELEASE})  # what waits of these is about to reach new; objects and ladders move nothing
 OBJECTS = {  # kinds that change objects, and the stage that is arranged first
     Kind.PREPARE: entry_change.Stage.PREPARE,
     Kind.FINISH: entry_change.Stage.FORWARD,

@@ -78,13 +78,21 @@ def prepared_over_a_weight(of: migration.Migration, plan: migration.Plan, _now: 
 
 
 def not_soaked(of: migration.Migration, plan: migration.Plan, _now: datetime) -> refusals.Refusal | None:
-    """Before new is given more than it carries, that must have been well for its soak. The backup time is the end's alone."""
-    if not of.trust.soak or plan.kind is not _KIND.RAISE or plan.skips or of.weight == 0:
+    """Before new is given more than it carries, that must have been well for its soak, and every lower step with these rules and
+    this target: down to 0 and up again passes over none. The backup time is the end's alone.
+    """
+    if not of.trust.soak or plan.kind is not _KIND.RAISE or plan.skips:
         return None
+    left = ""
     if of.wished is None:
         left = "migration.yaml does not name it, so nobody knows how long it must soak"
-    else:
+    elif of.weight > 0:
         left = soaking.left(of.journey, replace(of.wished, backup=0.0), of.weight, of.generation)
+    if not left and of.wished is not None:
+        same = of.exposure is not None and of.exposure.at(0) == plan.after.at(0)
+        steps = soaking.unserved(of.journey, of.wished, plan.after, besides=of.weight if same else 0)
+        first = ", ".join(f"{step}%" for step in steps)
+        left = f"{first} come first, and have not soaked with these rules and this target" if steps else ""
     return refusals.refuse(Reason.NOT_SOAKED, service=of.service, left=left) if left else None
 
 

@@ -17,7 +17,7 @@ def not_ready(of: migration.Migration, plan: migration.Plan) -> refusals.Refusal
     if plan.kind is migration.Kind.FINISH:
         refusal = end_refused(of)
     elif plan.kind is migration.Kind.REMOVE:
-        refusal = _removal_refused(of)
+        refusal = removal_refused(of)
     elif plan.kind is migration.Kind.BYPASS:
         refusal = old_is_gone(of)
     return refusal or objects_refused(of, plan)
@@ -70,7 +70,8 @@ def _unserved(of: migration.Migration) -> str:
     return soaking.left(of.journey, of.wished, 100, of.generation)
 
 
-def _removal_refused(of: migration.Migration) -> refusals.Refusal | None:
+def removal_refused(of: migration.Migration) -> refusals.Refusal | None:
+    """Whether anything may still go to old: the end, every proxy's word, the entry."""
     if of.journey is None or of.journey.finished is None:
         return refusals.refuse(Reason.NOT_FINISHED, service=of.service)
     if of.open_ends:

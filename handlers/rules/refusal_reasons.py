@@ -61,5 +61,7 @@ class Reason(StrEnum):
     NOT_FINISHED = "not_finished"
     WEIGHT_FIRST = "weight_first"
     OLD_IS_GONE = "old_is_gone"
+    NOT_ADDED = "not_added"
+    NOT_ADDED_NOW = "not_added_now"
     OPEN_ENDS = "open_ends"
     NO_FORWARD = "no_forward"

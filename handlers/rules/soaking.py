@@ -21,7 +21,7 @@ class Sight:
 
     `converged`: every proxy serves it. `quiet`: why nothing counts, beside the gates (an operation, a suppression, a hold …), one
     clause; empty: nothing is against it. `verdict`, `sentence`: of the gates. `alert_or_drift`: what `quiet` names also sends
-    the soak back to 0.
+    the soak back to 0. `base`: the record's exposure at 0.
     """
 
     generation: int
@@ -31,6 +31,7 @@ class Sight:
     verdict: gates.Verdict = gates.Verdict.PASS
     sentence: str = ""
     alert_or_drift: bool = False
+    base: model.Exposure | None = None
 
     @property
     def missing(self) -> str:
@@ -66,6 +67,8 @@ def counted(
     else:
         known = replace(known, seconds=known.seconds + _watched(seconds), missing="")
     after = replace(journey, soak=known)
+    if sight.base is not None and sight.base != journey.base:
+        after = replace(after, base=sight.base, served=())
     if sight.weight == 100 and sight.converged and after.hundred is None:
         after = replace(after, hundred=now)
     if wished is not None and served(after, wished) and known.weight not in after.served:
@@ -114,13 +117,20 @@ def left(journey: journeys.Journey | None, wished: model.Service, weight: int, g
     return f"{said}{again}" + (f"; nothing counts now because {soak.missing}" if soak.missing else "")
 
 
+def unserved(journey: journeys.Journey | None, wished: model.Service, after: model.Exposure, *, besides: int) -> tuple[int, ...]:
+    """Steps of the ladder below `after` that have not soaked with its rules and its target. `besides`: one asked about apart."""
+    known = journey.served if journey is not None and journey.base == after.at(0) else ()
+    return tuple(step for step in sorted(wished.ladder) if step < after.weight and step != besides and step not in known)
+
+
 def worth_keeping(before: journeys.Journey | None, after: journeys.Journey, soak: float) -> bool:
     """Whether `after` is to be written over `before`, what is kept now. `soak`: seconds that are needed at this weight.
 
     Every min(300 s, a fiftieth of it), when it is full, and whatever does not only add seconds.
     """
     old, new = before.soak if before is not None else None, after.soak
-    if (before.served, before.hundred) != (after.served, after.hundred) if before else bool(after.served or after.hundred):
+    was = (before.served, before.hundred, before.base) if before is not None else ((), None, None)
+    if was != (after.served, after.hundred, after.base):
         return True
     if old is None or new is None:
         return old is not new

@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from deploy.playground.kubernetes.server import KubernetesStandIn
 from handlers import discovering, messages
-from handlers.rules import refusals
+from handlers.rules import effects, refusals
 from k8s import client, credentials, discovery, errors, views, wish, wish_document
 from k8s.discovery import listing
 from tests.handlers import ports_in_memory
@@ -107,6 +107,7 @@ async def test_looking_writes_nothing_and_accepting_adds_at_nought(case: Case) -
     assert added.services["shop"].wish == 0
     assert [one.new_namespace for one in added.mappings] == ["new-team"]
     (event,) = case.audit.events
+    assert event.kind is effects.EventKind.ADDED
     assert (event.who, event.service, event.source) == (ANN.id, "shop", ANN.source)
     later = await case.use.discover()
     assert [one.name for one in later.proposals] == ["cart"]
@@ -164,7 +165,7 @@ async def test_one_bad_entry_refuses_all_of_them(case: Case, text: str, why: str
     await case.app("cart")
     done = await case.accept("cart", texts={"shop": text})
     assert done.refusal is not None
-    assert done.refusal.reason is refusals.Reason.INVALID
+    assert done.refusal.reason is refusals.Reason.NOT_ADDED
     assert why in done.sentence
     assert (await case.text(), case.audit.events) == ("services: []\n", [])
 
@@ -210,7 +211,7 @@ async def test_a_cluster_that_cannot_be_read_is_a_refusal_and_unreadable_parts_a
     text = "services: [{name: a}]\n"
     done = await case.use.accept(discovering.Accept("m", ports_in_memory.NOON, ANN, texts={"a": text}))
     assert done.refusal is not None
-    assert done.refusal.reason is refusals.Reason.UNREAD
+    assert done.refusal.reason is refusals.Reason.NOT_ADDED_NOW
 
 
 async def test_without_the_rights_nothing_is_found_and_the_error_names_them(case: Case) -> None:

@@ -9,7 +9,7 @@ import pytest_asyncio
 from deploy.playground.kubernetes.server import KubernetesStandIn
 from handlers.rules import migration
 from tests.handlers import journey_world
-from tests.handlers.journey_world import Mode, Way
+from tests.handlers.journey_world import Mode, Stage, Way
 from tests.handlers.world import world_of
 
 Outcome = migration.Outcome
@@ -90,3 +90,19 @@ async def test_a_store_that_goes_away_ends_it_in_words_or_stops_nothing(way: Way
     assert record is not None
     assert (done.outcome, record.finished) == ((Outcome.FAILED, False) if moment == "before" else (Outcome.DONE, True))
     assert moment == "between" or "/migrate finish shop" in done.because
+
+
+async def test_a_removal_that_a_restart_interrupts_goes_on_only_if_every_proxy_still_reports_the_end(way: Way) -> None:
+    world = way.world
+    await way.granted(await way.finish())
+    asked = (await way.objects(Stage.REMOVE)).operation
+    assert asked is not None
+    await world.approve(asked)
+    way.entries.wait = asyncio.Event()
+    assert (await world.confirm(asked)).refusal is None
+    world.agents.mute = {"proxy-2"}
+    await world.restart()
+    way.entries.wait.set()
+    done = await world.closed(asked)
+    assert (done.outcome, "proxy-2" in done.because) == (Outcome.FAILED, True), done.because
+    assert ("shop", "remove") not in way.entries.done

@@ -199,6 +199,14 @@ async def test_a_hold_while_objects_change_waits_for_nothing(slow: Way) -> None:
     slow.entries.wait.set()
 
 
+async def test_an_alert_holds_nothing_where_only_objects_or_a_ladder_wait_at_zero(slow: Way) -> None:
+    world = slow.world
+    assert (await slow.objects(Stage.PREPARE)).operation is not None
+    heard = await world.front.alerts([world.alert()])
+    assert (heard.acted, heard.told, world.standing()) == (0, 1, ())
+    await world.until(lambda: len(world.chat.pages) == 1)
+
+
 async def test_looking_at_what_soaks_asks_no_proxy(slow: Way) -> None:
     world = slow.world
     world.limits = replace(world.limits, listen=1000.0, ladder=1000.0)

@@ -31,11 +31,13 @@ WHOLE = journeys.Journey(
         used=(25,),
         wave="blue",
         order=2,
+        at=3,
     ),
     baseline=journeys.Baseline(0.012, 0.4, 12345, AT),
     hundred=AT,
     finished=AT + timedelta(days=8),
     removed=AT + timedelta(days=9),
+    base=EXPOSURE,
     arranged=journeys.Arranged(entry_change.Stage.PREPARE, "op-0", (("apply Ingress team/api", "cd" * 32),)),
 )
 

@@ -22,7 +22,7 @@ WISHED = model.Service("shop", builders.exposure(25), model.Backend("shop.team.s
 FROZEN = migration.Trust(
     freeze=(freezes.Weekly(SHANGHAI, frozenset({4}), 16 * 60, freezes.MIDNIGHT, "Friday evening"),)
 )  # NOON is one
-SOAKED = journeys.Journey("shop", soak=journeys.Soak(25, 1, 86400.0))
+SOAKED = journeys.Journey("shop", soak=journeys.Soak(25, 1, 86400.0), served=(5,), base=builders.exposure(0))
 
 
 def judged(*verdicts: gates.Verdict) -> gates.Judgement:
@@ -128,10 +128,52 @@ def test_what_has_soaked_may_be_raised_and_the_backup_time_belongs_to_the_end() 
     trust = migration.Trust(soak=True)
     of = builders.at(25, trust=trust, wished=WISHED, journey=SOAKED)
     assert approvals.forbids_raise(of, shift(50, of), NOON) is None
-    at_all = builders.at(100, trust=trust, wished=WISHED, journey=replace(SOAKED, soak=journeys.Soak(100, 1, 86400.0)))
+    at_all = builders.at(
+        100, trust=trust, wished=replace(WISHED, ladder=()), journey=replace(SOAKED, soak=journeys.Soak(100, 1, 86400.0))
+    )
     other_rules = builders.exposure(100, strategy=model.Strategy.HEADER, header=model.HeaderRule("X-Canary", ("yes",)))
     plan = replace(shift(100, at_all), after=other_rules, kind=Kind.RAISE)
     assert approvals.forbids_raise(at_all, plan, NOON) is None
+
+
+@pytest.mark.parametrize(
+    ("to", "changes", "first"),
+    [
+        (5, {}, ""),
+        (25, {}, "5% come first"),
+        (75, {"served": (5,)}, "25%, 50% come first"),
+        (75, {"served": (5, 25, 50)}, ""),
+        (75, {"served": (5, 25, 50), "base": builders.exposure(0, new_port=8443)}, "5%, 25%, 50% come first"),
+    ],
+)
+def test_down_to_0_and_up_again_passes_over_no_step_of_the_ladder(to: int, changes: dict[str, Any], first: str) -> None:
+    wished = replace(WISHED, ladder=(5, 25, 50, 75, 100))
+    journey = journeys.Journey("shop", **({"base": builders.exposure(0)} | changes))
+    of = builders.at(0, trust=migration.Trust(soak=True), wished=wished, journey=journey)
+    refusal = approvals.forbids_raise(of, shift(to, of), NOON)
+    assert (refusal is None) is (first == "")
+    if refusal is not None:
+        assert refusal.reason is Reason.NOT_SOAKED
+        assert first in refusal.why
+    assert approvals.forbids_raise(of, replace(shift(to, of), skips="all of it"), NOON) is None
+
+
+def test_what_was_soaked_is_void_after_a_hold_and_after_a_raise_that_was_taken_back_and_what_was_skipped_counts() -> None:
+    known = builders.soaked(25, served=(5, 25), base=builders.exposure(0))
+    held = builders.kept(decide.decide(builders.on_its_way(25, journey=known), builders.stands(builders.HOLD), NOON))
+    assert held is not None
+    assert held.served == ()
+    running = replace(builders.in_phase(builders.Phase.CONVERGING), journey=known, wished=WISHED)
+    back = builders.kept(builders.report(messages.NotConverged, running, why="1 of 2"))
+    assert back is not None
+    assert back.served == ()
+    operation = builders.the(builders.in_phase(builders.Phase.VERIFYING))
+    passes = replace(operation, plan=replace(operation.plan, skips="no time"))
+    verifying = replace(builders.in_phase(builders.Phase.VERIFYING), operation=passes, journey=journeys.Journey("shop"))
+    done = builders.report(messages.Verified, replace(verifying, wished=WISHED), because="all is well")
+    skipped = builders.kept(done)
+    assert skipped is not None
+    assert (skipped.base, skipped.served) == (builders.exposure(0), tuple(one for one in WISHED.ladder if one < 50))
 
 
 def test_skipping_passes_over_soak_and_too_few_requests_and_nothing_else() -> None:

@@ -89,6 +89,16 @@ def test_full_is_noted_and_at_100_the_same_counter_goes_on_to_the_backup() -> No
     assert ticked(hundred, replace(WELL, weight=100, generation=3), times=100).served == (25, 100)
 
 
+def test_what_was_served_is_of_its_rules_and_its_target() -> None:
+    here = replace(WELL, base=builders.exposure(0))
+    full = ticked(START, here, times=11)
+    assert (full.served, full.base) == ((25,), builders.exposure(0))
+    other = ticked(full, replace(here, base=builders.exposure(0, new_port=8443), generation=3))
+    assert (other.served, other.base) == ((), builders.exposure(0, new_port=8443))
+    assert soaking.worth_keeping(full, other, 1e9)
+    assert soaking.unserved(full, replace(WISHED, ladder=(5, 25, 50)), builders.exposure(75), besides=0) == (5, 50)
+
+
 def test_what_is_left_is_told_in_wall_time_with_why_nothing_counts() -> None:
     day = replace(WISHED, soak=86400.0)
     assert soaking.left(None, day, 0, 1) == ""

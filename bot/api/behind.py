@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bot.slack import people, use_cases
-from handlers import ports
+from handlers import answers, ports
 from k8s import entry_change
 
 
@@ -23,6 +23,8 @@ class Front(use_cases.Front, use_cases.Discovers, use_cases.Preflights, Protocol
     """The one entrance to the use cases."""
 
     async def arrangement(self, service: str, stage: entry_change.Stage) -> entry_change.Arrangement: ...
+
+    def drift(self, service: str | None = None) -> answers.Drift: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,16 @@ class Looks:
             raise errors_told.NotDone(503, "cannot_look", "Nothing was looked at.", why=why, remedy=remedy)
         return shown_looks.events(await self._behind.events(service, min(most, MOST_EVENTS)))
 
+    async def drift(self, calling: Calling, name: str) -> shown_looks.Drift:
+        """`name` empty: of all services."""
+        await self._asking.member(calling, name)
+        service = self._asking.named(name) if name else None
+        return shown_looks.drift(self._front.drift(service))
+
+    async def whoami(self, calling: Calling) -> shown_looks.Self:
+        """For everybody whose token is known: whoever may do nothing is told so."""
+        return shown_looks.whoami(await self._asking.person(calling))
+
     async def _of(self, calling: Calling, name: str) -> str:
         await self._asking.member(calling, name)
         return self._asking.named(name)

@@ -27,6 +27,11 @@ def _services(app: fastapi.FastAPI, at: looks.Looks) -> None:
         """One service in full, with its way and old against new. `name`: its name, or its old host."""
         return await at.service(by, name)
 
+    @app.get("/whoami")
+    async def whoami(by: Caller) -> shown_looks.Self:
+        """Who the token is to Ferry, and what they may do."""
+        return await at.whoami(by)
+
     @app.get("/operations/{operation}")
     async def operation(operation: str, by: Caller) -> shown_operation.Operation:
         """One requested change, open or decided; its timeline grows until `outcome` is no longer `open`."""
@@ -64,3 +69,8 @@ def _behind(app: fastapi.FastAPI, at: looks.Looks) -> None:
     ) -> shown_looks.Events:
         """Who asked, decided and tried what, newest first; refusals too. Without `service`: of all."""
         return await at.audit(by, service, most)
+
+    @app.get("/drift")
+    async def drift(by: Caller, service: Annotated[str, fastapi.Query(max_length=253)] = "") -> shown_looks.Drift:
+        """What somebody changed by hand: what differs from what was approved, and what was put back or accepted lately."""
+        return await at.drift(by, service)

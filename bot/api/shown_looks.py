@@ -1,10 +1,10 @@
-"""What is looked at and changes nothing, as plain values: history, audit, preflight, discovery, what a stage would change."""
+"""What is looked at and changes nothing, as plain values: history, audit, preflight, discovery, drift, rights, a stage's plan."""
 
 from collections.abc import Sequence
 from datetime import datetime
 
 from bot.api.shown_value import Shown
-from handlers import answers
+from handlers import answers, messages
 from handlers.rules import effects
 from k8s import discovery, entry_change, preflight
 
@@ -124,6 +124,62 @@ class Arrangement(Shown):
     changes: list[Change]
     left: list[str]
     troubles: list[str]
+
+
+class HandChange(Shown):
+    """What somebody changed by hand. `became`: waits, put_back, accepted or stands. `by`: who wrote it; empty: nobody knows."""
+
+    service: str
+    what: str
+    since: datetime
+    by: str
+    became: str
+    todo: str
+
+
+class Drift(Shown):
+    """Newest first. `standing`: what differs from what was approved now. `lately`: what was put back or accepted.
+
+    `unseen`: of what nobody can tell, a sentence each. `synced` false: the cluster cannot be read completely.
+    """
+
+    standing: list[HandChange]
+    lately: list[HandChange]
+    unseen: list[str]
+    synced: bool
+
+
+class Self(Shown):
+    """Who calls. `member`: may look, and take traffic back. `asks`: may ask for more at new; `approves`: may approve what others
+    asked for. `why`: why they may not ask, or may not even look.
+    """
+
+    id: str
+    shown: str
+    member: bool
+    asks: bool
+    approves: bool
+    why: str
+
+
+def whoami(of: messages.Person) -> Self:
+    asks = of.member and not of.refused
+    return Self(id=of.id, shown=of.shown, member=of.member, asks=asks, approves=asks and of.approver, why=of.refused)
+
+
+def drift(of: answers.Drift) -> Drift:
+    standing = of.standing
+    lately = [one for one in of.lines if one not in standing]
+    return Drift(
+        standing=[_by_hand(one) for one in standing],
+        lately=[_by_hand(one) for one in lately],
+        unseen=list(of.unseen),
+        synced=of.synced,
+    )
+
+
+def _by_hand(of: answers.DriftLine) -> HandChange:
+    return HandChange(service=of.service, what=of.what, since=of.since, by=of.by, became=str(of.became), todo=of.todo)
 
 
 def history(service: str, past: Sequence[answers.Past]) -> History:

@@ -3,15 +3,16 @@
 import base64
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 import yaml
 
 from bot.cli.counting import counted
-from k8s import signing, wish_document
+from k8s import model, signing, wish_document
 
 
 def check(
@@ -20,10 +21,10 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
 ) -> None:
     """Say whether these documents may be used; every problem with its file, line, field and fix."""
-    problems, services = _checked(files)
+    found = read(files)
+    problems, services = found.problems, sum(len(wish.services) for wish in found.wishes)
     if as_json:
-        rows = [{"file": p.source, "line": p.line, "field": p.field, "sentence": p.sentence} for p in problems]
-        print(json.dumps({"ok": not problems, "services": services, "problems": rows}))
+        print(json.dumps({"ok": not problems, "services": services, "problems": rows(problems)}))
     else:
         for problem in problems:
             print(problem)
@@ -35,8 +36,21 @@ def check(
     sys.exit(1 if problems else 0)
 
 
-def _checked(files: Sequence[Path]) -> tuple[list[wish_document.Problem], int]:
-    """All problems, and how many services are good. A mapping document belongs to the one wish beside it."""
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Every problem, and the wishes of those documents that have none."""
+
+    problems: tuple[wish_document.Problem, ...]
+    wishes: tuple[model.Wish, ...]
+
+
+def rows(problems: Iterable[wish_document.Problem]) -> list[dict[str, Any]]:
+    """For JSON."""
+    return [{"file": one.source, "line": one.line, "field": one.field, "sentence": one.sentence} for one in problems]
+
+
+def read(files: Sequence[Path]) -> Read:
+    """A mapping document belongs to the one wish beside it."""
     problems: list[wish_document.Problem] = []
     wishes: dict[str, str] = {}
     mappings: dict[str, str] = {}
@@ -53,13 +67,13 @@ def _checked(files: Sequence[Path]) -> tuple[list[wish_document.Problem], int]:
         problems += [_of_file(Path(name), f"is a mapping document; {fix}") for name in mappings]
         mappings = {}
     beside = next(iter(mappings.items()), None)
-    services = 0
+    good: list[model.Wish] = []
     for name, text in wishes.items():
         try:
-            services += len(wish_document.read(text, source=name, mappings=beside).services)
+            good.append(wish_document.read(text, source=name, mappings=beside))
         except wish_document.WishError as error:
             problems.extend(error.problems)
-    return problems, services
+    return Read(tuple(problems), tuple(good))
 
 
 def _of_file(file: Path, sentence: str) -> wish_document.Problem:

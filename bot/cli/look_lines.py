@@ -1,4 +1,4 @@
-"""What was looked at, as lines for people: history, audit, preflight, discovery. Pure; foreign text is cleaned."""
+"""What was looked at, as lines for people: history, audit, preflight, discovery, drift, rights. Pure; foreign text is cleaned."""
 
 from collections.abc import Iterator
 
@@ -6,6 +6,12 @@ from bot.cli.counting import counted
 from bot.cli.remote_lines import Told, clean, clock
 
 _OK = {"yes": "ok", "no": "NO", "unknown": "??"}
+_BECAME = {
+    "waits": "Ferry puts it back, in a moment or when what is under way has ended.",
+    "put_back": "Put back.",
+    "accepted": "Accepted: it leads to old.",
+    "stands": "It stands, and no proxy serves more than what was approved.",
+}
 _LEVELS = {"stop": "STOPS", "warning": "beware", "info": "note"}
 
 
@@ -30,6 +36,36 @@ def events(told: Told) -> Iterator[str]:
         about = f" {clean(one['service'])}:" if one["service"] else ""
         who = f"{clean(one['who'])} ({clean(one['source'])})"
         yield f"{clock(one['at'])}  {clean(one['kind']):<9}{about} {who}: {clean(one['sentence'])}"
+
+
+def whoami(told: Told) -> Iterator[str]:
+    yield f"{clean(told['shown'])} ({clean(told['id'])})"
+    why = f": {clean(told['why'])}" if told["why"] else ""
+    if not told["member"]:
+        yield f"  may do nothing here{why}"
+        return
+    yield "  may look at everything, and take traffic back: rollback, safe-mode on, pause, bypass"
+    yield "  may ask for more at new" if told["asks"] else f"  may not ask for more at new{why}"
+    yield f"  {'may' if told['approves'] else 'may not'} approve what somebody else asked for"
+
+
+def drift(told: Told) -> Iterator[str]:
+    if not told["synced"]:
+        yield "The cluster cannot be read completely, so this may be old."
+    yield from (f"not known: {clean(one)}" for one in told["unseen"])
+    yield from (_by_hand(one) for one in told["standing"])
+    if not told["standing"]:
+        unknown = told["unseen"] or not told["synced"]
+        yield "Nothing that is known differs from what was approved." if unknown else "Nothing differs from what was approved."
+    if told["lately"]:
+        yield "lately:"
+    yield from (f"  {_by_hand(one)}" for one in told["lately"])
+
+
+def _by_hand(one: Told) -> str:
+    by = f" (last written by {clean(one['by'])})" if one["by"] else ""
+    became = _BECAME.get(one["became"], clean(one["became"]))
+    return clean(f"{clock(one['since'])}  {one['service']}: {one['what']}{by}. {became} {one['todo']}")
 
 
 def preflight(told: Told) -> Iterator[str]:

@@ -15,6 +15,11 @@ Waiting = Annotated[str, typer.Argument(metavar="OPERATION", help="its id (op-â€
 ReasonToOld = Annotated[
     str, typer.Option(help="why, for those on call: the hold shows it while it stands, and the history and the audit keep it")
 ]
+Percent = Annotated[str, typer.Argument(metavar="PERCENT", help="of the requests that the strategy selects, such as 10%")]
+Strategy = Annotated[model.Strategy | None, typer.Option(help="without one: as migration.yaml says")]
+Cidr = Annotated[list[str] | None, typer.Option(help="strategy ip: a network; may be given again")]
+Header = Annotated[str, typer.Option(help="strategy header: NAME=VALUE[,VALUE]")]
+User = Annotated[str, typer.Option(help="strategy user: cookie:NAME or header:NAME, and =ID[,ID] who always go to new")]
 Line = remote_verb.Line
 _PERCENT = re.compile(r"([0-9]{1,3})%?")
 
@@ -28,27 +33,42 @@ class Switch(StrEnum):
 def shift(
     line: Line,
     service: Service,
-    weight: Annotated[str, typer.Argument(metavar="PERCENT", help="of the requests that the strategy selects, such as 10%")],
+    weight: Percent,
     *,
     reason: Annotated[str, typer.Option(help="whoever approves reads it, and the history keeps it; --plan needs none")] = "",
     plan: Annotated[bool, typer.Option("--plan", help="say what it would be, and ask for nothing")] = False,
-    strategy: Annotated[model.Strategy | None, typer.Option(help="without one: as migration.yaml says")] = None,
-    cidr: Annotated[list[str] | None, typer.Option(help="strategy ip: a network; may be given again")] = None,
-    header: Annotated[str, typer.Option(help="strategy header: NAME=VALUE[,VALUE]")] = "",
-    user: Annotated[str, typer.Option(help="strategy user: cookie:NAME or header:NAME, and =ID[,ID] who always go to new")] = "",
+    strategy: Strategy = None,
+    cidr: Cidr = None,
+    header: Header = "",
+    user: User = "",
 ) -> None:
     """Ask for another share of a service's requests at the new cluster.
 
     More than now waits for another person's approval, and then for your confirmation.
     """
     body = {"weight": _percent(weight), **_rules(strategy, cidr or [], header, user)}
-    path = f"services/{remote_calls.quoted(service)}"
     if plan:
-        line.look(lambda: line.at.post(f"{path}/plan", body), remote_lines.preview)
+        _plan(line, service, body)
         return
+    path = f"services/{remote_calls.quoted(service)}"
     if not reason.strip():
         api_access.usage(f"say why: ferry shift {service} {weight} --reason why (whoever approves reads it)")
     line.tell(lambda: line.at.post(f"{path}/shift", {**body, "reason": reason}), remote_lines.answer)
+
+
+@remote_verb.asks()
+def plan(
+    line: Line,
+    service: Service,
+    weight: Percent,
+    *,
+    strategy: Strategy = None,
+    cidr: Cidr = None,
+    header: Header = "",
+    user: User = "",
+) -> None:
+    """Say what a shift would be, and whether it would be accepted now; asks for nothing."""
+    _plan(line, service, {"weight": _percent(weight), **_rules(strategy, cidr or [], header, user)})
 
 
 @remote_verb.asks()
@@ -122,6 +142,11 @@ def safe_mode(
     body = {"on": switch is Switch.ON, "service": service, "reason": reason}
     lines = remote_lines.placed if switch is Switch.ON else remote_lines.releases
     line.tell(lambda: line.at.post("safe-mode", body), lines)
+
+
+def _plan(line: Line, service: str, body: dict[str, Any]) -> None:
+    path = f"services/{remote_calls.quoted(service)}/plan"
+    line.look(lambda: line.at.post(path, body), remote_lines.preview)
 
 
 def _looked_at(line: Line, what: str) -> dict[str, Any]:

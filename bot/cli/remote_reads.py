@@ -81,6 +81,23 @@ def _all(line: Line, part: str) -> dict[str, Any]:
 
 
 @remote_verb.asks()
+def whoami(line: Line) -> None:
+    """Who your token is to Ferry, and what you may do."""
+    line.look(lambda: line.at.get("whoami"), look_lines.whoami)
+
+
+@remote_verb.asks()
+def drift(
+    line: Line, service: Annotated[str, typer.Argument(help="a service's name or old host; without one: of all")] = ""
+) -> None:
+    """What somebody changed by hand, and what became of it; ends with 1 where something differs now or is not known."""
+    path = f"drift?{urlencode({'service': service})}" if service else "drift"
+    told = line.look(lambda: line.at.get(path), look_lines.drift)
+    if told["standing"] or told["unseen"] or not told["synced"]:
+        raise SystemExit(1)
+
+
+@remote_verb.asks()
 def events(
     line: Line,
     service: Annotated[str, typer.Argument(help="a service's name or old host; without one: of all")] = "",

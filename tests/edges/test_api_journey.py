@@ -102,6 +102,11 @@ class Front:
         skipped = discovery.Skipped("x.example", "Ingress a/x", "It passes TLS through.", "Leave it.")
         return discovery.Found(tuple(found), (skipped,), ("half of it could not be read",))
 
+    def drift(self, service: str | None = None) -> answers.Drift:
+        became = (answers.Became.STANDS, answers.Became.PUT_BACK)
+        lines = tuple(answers.DriftLine(service or "all", "50%", NOW, "kubectl", one, "Ask for it.") for one in became)
+        return answers.Drift(lines, ("Ingress a/b cannot be read.",), synced=False)
+
     async def accept(self, asked: discovering.Accept) -> discovering.Accepted:
         self.accepted.append(asked)
         return discovering.Accepted("refused", self.no) if self.no else discovering.Accepted("1 was added.", added=("api",))
@@ -336,3 +341,22 @@ async def test_status_has_the_way_and_old_against_new(served: Served) -> None:
     assert way["judgement"]["gates"][0]["needed"] == 400
     assert way["judgement"]["numbers"]["old"]["p99"] == {"value": None, "trouble": "it was not measured"}
     assert way["judgement"]["numbers"]["share"]["value"] == 0.1
+
+
+async def test_what_was_changed_by_hand_is_shown(served: Served) -> None:
+    told = await served.done("GET", "drift?service=shop.old.example")
+    line = {"service": "shop", "what": "50%", "since": "2026-05-04T12:00:00Z", "by": "kubectl", "todo": "Ask for it."}
+    assert told["standing"] == [{**line, "became": "stands"}]
+    assert told["lately"] == [{**line, "became": "put_back"}]
+    assert (told["unseen"], told["synced"]) == (["Ingress a/b cannot be read."], False)
+    assert (await served.done("GET", "drift"))["standing"][0]["service"] == "all"
+    assert (await served.ask("GET", "drift?service=shp")).status_code == 404
+    served.persons.member = False
+    assert (await served.ask("GET", "drift")).json()["error"]["kind"] == "outsider"
+
+
+async def test_whoever_calls_is_told_what_they_may(served: Served) -> None:
+    me = {"id": "slack:T0/U0ANN", "shown": "Ann", "member": True, "asks": True, "approves": False, "why": ""}
+    assert await served.done("GET", "whoami") == me
+    served.persons.away = True
+    assert await served.done("GET", "whoami") == me | {"asks": False, "why": "Slack could not be asked"}

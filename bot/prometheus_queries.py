@@ -49,6 +49,8 @@ _QUERIES: Mapping[str, tuple[Shape, str]] = {
         ),
     ),
     "changes": (Shape.BY_SERVICE, "max by (service) (changes(ferry_agent_weight[$window]))"),
+    # What the proxies served when they were read last: until that is what they serve now, the numbers are of before.
+    "served": (Shape.BY_SERVICE, "avg by (service) (ferry_agent_weight)"),
     # A proxy that takes requests and does not tell is not one that is idle: then there is no answer.
     "cpu": (
         Shape.SINGLE,

@@ -84,6 +84,7 @@ def _measured(service: str, samples: Mapping[str, _Samples], *, window: float, n
         share=samples["share"].reading(service, now=now, most=1.0),
         available=samples["available"].reading(service, now=now, most=1.0),
         changes=samples["changes"].reading(service, now=now),
+        served=samples["served"].reading(service, now=now, most=100.0),
         window=window,
     )
 

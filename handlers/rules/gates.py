@@ -40,7 +40,7 @@ class Measured:
     """A service's numbers within the last `window` seconds. `requests`: of clients, whoever answered; `share`, those of them that
     the proxies sent to new first, and `available`, those that clients saw answered below 500: 0 to 1.
 
-    `changes`: how often the weight that is served changed meanwhile.
+    `changes`: how often the weight that is served changed meanwhile; `served`: that weight, percent, as Prometheus read it last.
     """
 
     new: Side = Side()
@@ -49,6 +49,7 @@ class Measured:
     share: Reading = Reading()
     available: Reading = Reading()
     changes: Reading = Reading()
+    served: Reading = Reading()
     window: float = 0.0
 
 

@@ -210,6 +210,11 @@ def _share(bounds: _Bounds, weight: int) -> Gate:
         return _too_few(name, f"{requests} requests {bounds.within}, {least} are needed", least - requests)
     if measured.changes.value > 0:
         return _too_few(name, f"the weight changed {bounds.within}; the share is judged when that is past", least)
+    if measured.served.value is None:
+        return _unknown(name, f"the weight that is served: {measured.served.trouble}")
+    if measured.served.value != weight:
+        seen = f"Prometheus has read proxies at {measured.served.value:g}% so far, not at {weight}%"
+        return _too_few(name, seen, least)
     if measured.share.value is None:
         return _unknown(name, measured.share.trouble)
     due, share = weight / 100, measured.share.value

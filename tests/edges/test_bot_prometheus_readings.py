@@ -45,6 +45,7 @@ def test_each_answer_finds_its_place() -> None:
         share=[one("0.1", service="shop")],
         available=[one("0.2", service="shop")],
         changes=[one("10", service="shop")],
+        served=[one("11", service="shop")],
         cpu=[one("0.3")],
         memory=[one("0.4")],
     )
@@ -56,6 +57,7 @@ def test_each_answer_finds_its_place() -> None:
         share=read(0.1),
         available=read(0.2),
         changes=read(10),
+        served=read(11),
         window=600,
     )
     assert seen == gates.Look(NOW, {"shop": measured}, read(0.3), read(0.4))

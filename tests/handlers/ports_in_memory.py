@@ -255,6 +255,7 @@ class Measures:
                 share=of(weight / 100),
                 available=of(1.0),
                 changes=of(0.0),
+                served=of(float(weight)),
                 window=600.0,
             )
             for name, weight in self._weights().items()

@@ -78,7 +78,7 @@ class Agent:
             one.timing.add(seconds)
 
     def _weight(self, name: str) -> int:
-        return self.scrapes % 100 if name == "moved" else 50
+        return {"moved": self.scrapes % 100, "hundred": 100}.get(name, 50)
 
 
 @dataclass

@@ -31,6 +31,7 @@ GOOD = Measured(
     share=Reading.of(0.5),
     available=Reading.of(1.0),
     changes=Reading.of(0),
+    served=Reading.of(50),
     window=600,
 )
 
@@ -231,6 +232,16 @@ def test_the_achieved_share_may_be_off_by_chance_only() -> None:
     assert verdict(0.25, changes=1) is Verdict.TOO_FEW  # half of the window was at another weight
 
 
+def test_numbers_from_before_the_step_are_no_wrong_share() -> None:
+    before = replace(GOOD, share=Reading.of(0.25), served=Reading.of(25))
+    share = gate(Name.SHARE, judge(before))
+    assert share.verdict is Verdict.TOO_FEW
+    assert "at 25% so far, not at 50%" in share.sentence
+    assert gate(Name.SHARE, judge(replace(before, served=Reading.of(37.5)))).verdict is Verdict.TOO_FEW  # one of two proxies
+    assert gate(Name.SHARE, judge(replace(before, served=Reading.of(50)))).verdict is Verdict.FAIL
+    assert gate(Name.SHARE, judge(replace(before, served=NAN))).verdict is Verdict.UNKNOWN
+
+
 def test_a_share_that_chance_does_not_make_is_not_judged() -> None:
     judgement = judge(replace(GOOD, share=Reading.of(0.1)), judge_share=False)
     assert Name.SHARE not in {one.name for one in judgement.gates}
@@ -282,7 +293,7 @@ def test_a_look_in_trouble_and_a_service_without_numbers_are_unknown() -> None:
 
 READINGS = [
     *itertools.product(["new", "old"], ["requests", "failed", "average", "p99"]),
-    *((None, name) for name in ("requests", "share", "available", "changes")),
+    *((None, name) for name in ("requests", "share", "available", "changes", "served")),
 ]
 
 
@@ -301,7 +312,15 @@ def test_each_number_that_is_missing_keeps_the_verdict_from_passing_but_olds_fai
 reading = st.one_of(st.just(Reading()), st.floats(0, 2, allow_nan=False).map(Reading.of), st.integers(0, 10**7).map(Reading.of))
 a_side = st.builds(Side, reading, reading, reading, reading)
 measurements = st.builds(
-    Measured, new=a_side, old=a_side, requests=reading, share=reading, available=reading, changes=reading, window=st.just(60.0)
+    Measured,
+    new=a_side,
+    old=a_side,
+    requests=reading,
+    share=reading,
+    available=reading,
+    changes=reading,
+    served=reading,
+    window=st.just(60.0),
 )
 
 
@@ -312,7 +331,7 @@ def test_nothing_passes_on_what_nobody_knows(
     judgement = judge(measured, look=Look(NOW, cpu=cpu, memory=memory), weight=weight, judge_share=judge_share)
     if judgement.verdict is Verdict.PASS:
         needed = [measured.new.requests, measured.new.failed, measured.new.average, measured.new.p99, measured.requests]
-        needed += [measured.available, cpu, memory, *([measured.share, measured.changes] if judge_share else [])]
+        needed += [measured.available, cpu, memory, *([measured.share, measured.changes, measured.served] if judge_share else [])]
         assert all(one.value is not None for one in needed)
         assert (measured.new.requests.value or 0) >= GATES.minimum_requests - 0.5
     for one in judgement.gates:

@@ -131,8 +131,8 @@ _RULES: tuple[_Rule, ...] = (
     too_large,
     not_prepared,
     prepared_over_a_weight,
-    gates_against,
     not_soaked,
+    gates_against,
 )
 
 

@@ -136,7 +136,6 @@ def test_what_has_soaked_may_be_raised_and_the_backup_time_belongs_to_the_end() 
     assert approvals.forbids_raise(at_all, plan, NOON) is None
 
 
-<<<<<<< Updated upstream
 @pytest.mark.parametrize(
     ("to", "changes", "first"),
     [
@@ -175,13 +174,13 @@ def test_what_was_soaked_is_void_after_a_hold_and_after_a_raise_that_was_taken_b
     skipped = builders.kept(done)
     assert skipped is not None
     assert (skipped.base, skipped.served) == (builders.exposure(0), tuple(one for one in WISHED.ladder if one < 50))
-=======
+
+
 def test_who_is_too_early_is_told_of_the_soak_before_numbers_that_know_nothing_of_the_step_yet() -> None:
     of = builders.at(25, trust=migration.Trust(soak=True), wished=WISHED, judgement=judged(Verdict.TOO_FEW))
     refusal = approvals.forbids_raise(of, shift(50, of), NOON)
     assert refusal is not None
     assert refusal.reason is Reason.NOT_SOAKED
->>>>>>> Stashed changes
 
 
 def test_skipping_passes_over_soak_and_too_few_requests_and_nothing_else() -> None:

@@ -107,6 +107,7 @@ class App:
             journeys=self.cluster.journeys,
             entries=self._journey.entries,
             measures=self._journey.measures,
+            notices=self._slack.poster,
         )
 
     def _alert_webhook(self, token: str) -> alert_webhook.AlertWebhook:

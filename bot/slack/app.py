@@ -13,6 +13,7 @@ from bot import settings
 from bot.slack import (
     answer_cards,
     card_writer,
+    drift_cards,
     listeners,
     operation_cards,
     outgoing,
@@ -62,6 +63,7 @@ def open_poster(
         draw_page=called,
         draw_alert=rang,
         draw_line=lambda sentence: answer_cards.sentence_card(sentence, words),
+        draw_notice=lambda service, told: drift_cards.notice_card(service, told, words),
         spacing=spacing,
     )
 

@@ -42,7 +42,7 @@ class JourneyCommands:
             case wanted.Audit():
                 return await self._audit(service, by)
             case wanted.Drift():
-                return await self._drift(service, by)
+                return drift_cards.drift_card(self._front.drift(service or None), by.words, service)
 
     async def discovered(self, by: Asking, *, part: str = "", page: int = 1) -> Shown:
         if self._behind.discovers is None:
@@ -99,14 +99,6 @@ class JourneyCommands:
         if self._behind.events is None:
             return _cannot_look(by)
         return history_cards.audit_card(service, await self._behind.events(service, MOST_EVENTS), by.words)
-
-    async def _drift(self, service: str, by: Asking) -> Shown:
-        if not service:
-            return drift_cards.overview_card(await self._front.overview(), by.words)
-        status = await self._front.status(service)
-        if status is None:
-            return self._names.no_service(service, by)
-        return drift_cards.service_card(status, by.words)
 
 
 def _cannot_look(by: Asking) -> Shown:

@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from bot.slack import card_parts, card_writer, handing_over, outgoing
+from bot.slack import card_parts, card_writer, handing_over, notice_board, outgoing
 from handlers import messages, ports
 from handlers.rules import migration
 
@@ -18,10 +18,10 @@ _log = structlog.get_logger("ferry.slack")
 
 
 class Poster:
-    """`handlers.ports.Chat`. `channels`: where cards may be, the first one when nothing else is said (calls and alerts too).
+    """`handlers.ports.Chat` and `Notices`. `channels`: where cards may be, the first one when nothing else is said.
 
-    `draw_card`, `draw_page` and `draw_alert` make the messages, `draw_line` a line of a card's thread. `spacing`: seconds
-    between two updates of one card, while it is the only one.
+    `draw_card`, `draw_page`, `draw_alert` and `draw_notice` make the messages, `draw_line` a line of a card's thread. `spacing`:
+    seconds between two updates of one card, while it is the only one.
     """
 
     def __init__(
@@ -35,6 +35,7 @@ class Poster:
         draw_page: Callable[[str, str, bool], card_parts.Shown],
         draw_alert: Callable[[messages.Alert], card_parts.Shown],
         draw_line: Callable[[str], card_parts.Shown],
+        draw_notice: notice_board.Draw,
         spacing: float = SPACING,
     ) -> None:
         self._out = out
@@ -45,6 +46,7 @@ class Poster:
         self._draw_page = draw_page
         self._draw_alert = draw_alert
         self._draw_line = draw_line
+        self._notices = notice_board.NoticeBoard(out, cards, clock, channel=self._channels[0], pace=self._pace, draw=draw_notice)
         self._writers: dict[str, card_writer.CardWriter] = {}
         self._writing: dict[str, asyncio.Task[None]] = {}
         self._saying: set[asyncio.Task[None]] = set()
@@ -77,6 +79,11 @@ class Poster:
         """In the first channel, mentioning whoever must act. `held`: the service is at 100% old already."""
         shown = self._draw_page(service, sentence, held)
         self._start(self._post(shown, service, lane="people are called"), "a call for people")
+
+    async def tell(self, service: str, sentence: str) -> None:
+        """On the one card of the service's notices, in the first channel; nobody is mentioned."""
+        if self._notices.note(service, sentence):
+            self._start(self._notices.write(service), f"notices of {service}", room=MOST_ALERTS)
 
     async def drain(self, limit: float, *, hurry: bool = True) -> bool:
         """At most `limit` seconds until all is said; what is left then is dropped. False: something was.

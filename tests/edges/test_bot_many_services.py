@@ -65,5 +65,11 @@ def test_an_order_to_hold_all_tells_the_result_of_each_those_that_are_not_held_f
 
 @EVERY_LANGUAGE
 def test_drift_of_all_and_the_form_fit(say: words.Words) -> None:
-    card_checks.passes(drift_cards.overview_card(overview(wish=75), say))
+    stands = answers.Became.STANDS
+    lines = tuple(
+        answers.DriftLine(name, "x" * 300, builders.NOON, "kubectl-edit", stands, "do something " * 9) for name in NAMES
+    )
+    shown = drift_cards.drift_card(answers.Drift(lines), say)
+    card_checks.passes(shown)
+    assert "x" * 300 in texts(shown.blocks)
     card_checks.view_passes(shift_form.shift_view(NAMES, say))

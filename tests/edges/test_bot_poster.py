@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bot import clock
-from bot.slack import answer_cards, card_parts, operation_cards, outgoing, poster, replies, web_client
+from bot.slack import answer_cards, card_parts, drift_cards, operation_cards, outgoing, poster, replies, web_client
 from bot.slack.words import Live, Words, sentence
 from deploy.playground.slack import clock as slack_clock
 from deploy.playground.slack import people, records
@@ -56,6 +56,7 @@ class Bench:
             draw_card=self._drawn,
             draw_page=lambda service, text, _held: card_parts.Shown(f"<@{people.U_BOB}> {service}: {text}", []),
             draw_alert=lambda alert: answer_cards.alert_card(alert, Words("en"), take_back="kubectl patch …"),
+            draw_notice=lambda service, told: drift_cards.notice_card(service, told, Words("en")),
             draw_line=lambda text: card_parts.Shown(sentence(text), [card_parts.section(Live(sentence(text)))]),
         )
 
@@ -318,3 +319,34 @@ async def test_what_cannot_be_said_in_time_is_dropped_at_the_end(bench: Bench) -
     await bench.poster.show(operation())
     assert not await bench.poster.drain(0)
     assert await bench.poster.drain(0)
+
+
+async def test_notices_of_a_service_are_one_card_that_is_updated_and_found_again_by_another_replica(bench: Bench) -> None:
+    await bench.poster.tell("shop", "shop: migration.yaml says 75% <!channel>.")
+    assert await bench.poster.drain(10)
+    for number in range(20):
+        await bench.poster.tell("shop", f"number {number}.")
+    await bench.poster.tell("cart", "cart: something else.")
+    assert await bench.poster.drain(10)
+    assert len(bench.posted()) == 2
+    shop = next(one for one in bench.posted() if "number 19" in one.text)
+    said = json.dumps(shop.blocks)
+    assert ("number 19." in said, "number 14." in said, "number 1." in said) == (True, True, False)
+    assert "<!channel>" not in json.dumps([one.blocks for one in bench.posted()])
+    assert bench.calls("chat.update") < 20
+    other = bench.another()
+    await other.tell("shop", "from another replica.")
+    assert await other.drain(10)
+    assert len(bench.posted()) == 2
+    assert any("from another replica" in one.text for one in bench.posted())
+
+
+async def test_notices_whose_card_was_deleted_are_posted_anew(bench: Bench) -> None:
+    await bench.poster.tell("shop", "first.")
+    assert await bench.poster.drain(10)
+    (posted,) = bench.posted()
+    await bench.cards.keep("notice/shop", migration.Card(people.C_MIGRATION, "1.000001"))
+    await bench.poster.tell("shop", "second.")
+    assert await bench.poster.drain(10)
+    assert len(bench.posted()) == 2
+    assert "second." in next(one for one in bench.posted() if one.ts != posted.ts).text

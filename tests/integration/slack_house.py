@@ -151,6 +151,9 @@ class RecordingFront:
         kind, source = effects.EventKind.REFUSED, messages.Source.SLACK
         return ((NOW, effects.AuditEvent(kind, "Bob", service or "shop", "", "tried to raise it", source)),)
 
+    def drift(self, service: str | None = None) -> answers.Drift:
+        return answers.Drift((), ("how its entry stands is not known",))
+
     def keys(self, plan: migration.Plan) -> key_outlook.Outlook | key_outlook.Unseen | None:
         return key_outlook.outlook(None, plan.service, plan.after)
 

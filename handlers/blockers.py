@@ -1,7 +1,7 @@
 """What forbids any raise of a service now, in sentences: unknown is not healthy, and no eyes is no shift. Only asks."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from handlers import adopting, errors, fleets, judged, messages, outside
 from handlers.rules import migration
@@ -12,8 +12,8 @@ from k8s import convergence, model, suppression, views
 class Against:
     """`reported`: holds that agents have beside those of the cluster; they count. `still_firing`: ids of holds whose cause fires.
 
-    `generation`: the highest that an agent reports; above the record's, the record was restored by hand. `firing`: names of loud
-    alerts about the service. `blind`: why nobody watches, or can say what fires; empty: somebody does. `open_ends`: proxies that
+    `generation`: the highest that an agent reports; above the record's, the record was restored by hand. `firing`: the loud
+    alerts. `blind`: why nobody watches, or can say what fires; empty: somebody does. `open_ends`: proxies that
     do not report the service as finished, a clause each.
     """
 
@@ -21,7 +21,7 @@ class Against:
     reported: tuple[model.Hold, ...] = ()
     still_firing: tuple[str, ...] = ()
     generation: int = 0
-    firing: tuple[str, ...] = ()
+    firing: judged.Loud = field(default_factory=judged.Loud)
     blind: str = ""
     open_ends: tuple[str, ...] = migration.NOBODY_ASKED
 

@@ -70,10 +70,14 @@ class StepDue(messages.Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunInterrupted(messages.Message):
-    """An alert, drift or a failing gate: the run pauses, and what was soaked counts no more where `resets` says so."""
+    """An alert, drift or a failing gate: the run pauses, and what was soaked counts no more where `resets` says so.
+
+    `of_all`: what concerns all services, so that people are called for once over all of them; empty: it is this service's own.
+    """
 
     why: str
     resets: bool = True
+    of_all: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

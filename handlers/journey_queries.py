@@ -66,11 +66,11 @@ class JourneyQueries:
         why = f"No revision {generation} of it is kept (there are: {known})."
         return refusals.refuse(refusals.Reason.INVALID, service=service, why=why)
 
-    async def _firing(self, service: str) -> tuple[tuple[str, ...], str]:
+    async def _firing(self, service: str) -> tuple[judged.Loud, str]:
         try:
             return judged.loud(await self._world.alerts.firing(service)), ""
         except errors.Away as error:
-            return (), str(error)
+            return judged.Loud(), str(error)
 
     def _unread(self, one: views.ServiceView) -> tuple[str, ...]:
         trouble = self._journeys.trouble(one).strip().rstrip(".")

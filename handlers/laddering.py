@@ -13,6 +13,8 @@ import structlog
 
 from handlers import (
     arranging,
+    baselines,
+    climbing,
     errors,
     fleets,
     hold,
@@ -25,9 +27,7 @@ from handlers import (
     sighting,
     tasks,
 )
-from handlers.journey_messages import RunInterrupted, StepDue
 from handlers.rules import gates, journeys, migration, soaking
-from handlers.rules import laddering as rules
 from k8s import errors as cluster_errors
 from k8s import views
 
@@ -35,7 +35,6 @@ _log = structlog.get_logger("ferry.laddering")
 _PARTS = 50  # of a soak: how finely it is looked at
 _RARELY = 1.0  # seconds between two writes that only add seconds
 _HEARD = 15.0  # seconds, or three questions to the proxies: what they said before that is too old
-_LONGEST_PAUSE = 60.0  # seconds until the same step is said to be due again
 
 
 @dataclass(slots=True)
@@ -46,13 +45,6 @@ class _Count:
     journey: journeys.Journey
     at: float
     sight: soaking.Sight
-
-
-@dataclass(frozen=True, slots=True)
-class _Told:
-    what: tuple[object, ...]
-    again: float
-    pause: float
 
 
 class Laddering:
@@ -76,20 +68,16 @@ class Laddering:
         self._world = world
         self._limits = limits
         self._trust = trust
-        self._loader = loader
         self._memory = memory
         self._fleets = asked
         self._journeys = ways
         self._arranging = arranges
         self._tasks = work
-        self._feed = feed
-        self._busy = busy
-        self._doubts: dict[str, str] = {}  # why a run must pause, as of the last look
+        self._climbing = climbing.Climbing(world, limits, loader=loader, memory=memory, work=work, feed=feed, busy=busy)
         self._counts: dict[str, _Count] = {}
-        self._told: dict[str, _Told] = {}
         self._old = old_applications.OldApplications(world, limits, arranges=arranges, work=work)
         self._written: dict[str, float] = {}  # monotonic: when the journey was kept last
-        self._baselines: dict[str, journeys.Baseline] = {}
+        self._baselines = baselines.Baselines()
         self._fleet: views.Fleet | None = None
         self._heard = 0.0  # monotonic: when the proxies said it
 
@@ -155,13 +143,18 @@ class Laddering:
         soak = one.wished.soak if one.wished is not None else 0.0
         return count is None or now - count.at >= min(self._limits.seldom, soak / _PARTS)
 
-    async def _firing(self, service: str) -> tuple[tuple[str, ...], str]:
+    def _interval(self, one: views.ServiceView) -> float:
+        """Seconds between two looks; who stood still for much longer has watched nothing meanwhile."""
+        soak = one.wished.soak if one.wished is not None else 0.0
+        return max(self._limits.ladder, min(self._limits.seldom, soak / _PARTS))
+
+    async def _firing(self, service: str) -> tuple[judged.Loud, str]:
         try:
             return judged.loud(await self._world.alerts.firing(service)), ""
         except errors.Away as error:
-            return (), str(error).rstrip(".")
+            return judged.Loud(), str(error).rstrip(".")
 
-    def _one(self, one: views.ServiceView, firing: tuple[tuple[str, ...], str], seen: gates.Look | None, blind: str) -> None:
+    def _one(self, one: views.ServiceView, firing: tuple[judged.Loud, str], seen: gates.Look | None, blind: str) -> None:
         """Nothing is waited for: the time of the look is the time that is counted to."""
         if one.wished is None:
             return
@@ -171,18 +164,18 @@ class Laddering:
         sight = sighting.sight(one, self._around(one, judgement, firing, now))
         count = self._counts.get(one.name)
         begun = count.journey if count is not None and count.kept == kept else kept
-        seconds = now - count.at if count is not None and count.kept == kept else 0.0
+        seconds = min(now - count.at, 3 * self._interval(one)) if count is not None and count.kept == kept else 0.0
         counted = soaking.counted(begun, sight, seconds, self._memory.saw(self._world.clock.now()), one.wished)
-        counted = self._with_baseline(counted, sight, judgement)
+        counted = self._baselines.noted(counted, sight, judgement, self._memory.saw(self._world.clock.now()))
         self._counts[one.name] = _Count(kept, counted, now, sight)
         self._old.look(one, now)
         of = self._glance(one, kept, judgement)
-        if self._interrupted(of, kept, sight):
+        if self._climbing.interrupted(of, kept, sight, firing[0]):
             return
         if self._worth_keeping(one, counted, now):
             self._tasks.start(self._keep(one.name), key=_key(one.name))
         else:
-            self._step(of, kept)
+            self._climbing.step(of, kept)
 
     def _worth_keeping(self, one: views.ServiceView, counted: journeys.Journey, now: float) -> bool:
         """Seconds alone not more often than once in a while, however short the soak: each is a write for the watches of all."""
@@ -221,7 +214,7 @@ class Laddering:
         )
 
     def _around(
-        self, one: views.ServiceView, judgement: gates.Judgement, firing: tuple[tuple[str, ...], str], now: float
+        self, one: views.ServiceView, judgement: gates.Judgement, firing: tuple[judged.Loud, str], now: float
     ) -> sighting.Around:
         heard = now - self._heard <= max(_HEARD, 3 * self._limits.listen)
         return sighting.Around(
@@ -250,65 +243,6 @@ class Laddering:
         self._written[name] = self._world.clock.monotonic()
         if kept and self._counts.get(name) is count:
             self._counts[name] = replace(count, kept=written, journey=written)
-
-    def _with_baseline(self, journey: journeys.Journey, sight: soaking.Sight, judgement: gates.Judgement) -> journeys.Journey:
-        """How old answered when it last carried traffic: it is what new is measured against when old carries none."""
-        measured = judgement.measured
-        if 0 < sight.weight < 100 and measured is not None:
-            old = measured.old
-            if old.requests.value and old.average.value is not None and old.p99.value is not None:
-                at = self._memory.saw(self._world.clock.now())
-                self._baselines[journey.service] = journeys.Baseline(
-                    old.average.value, old.p99.value, round(old.requests.value), at
-                )
-        known = self._baselines.get(journey.service)
-        return replace(journey, baseline=known) if known is not None and sight.weight > 0 else journey
-
-    def _interrupted(self, of: migration.Migration, kept: journeys.Journey, sight: soaking.Sight) -> bool:
-        """The run pauses, and people are told why; what is not a run's is only counted."""
-        before = self._doubts.pop(of.service, "")
-        if kept.run is None or kept.run.paused:
-            return False
-        why = sight.missing if sight.alert_or_drift else rules.interrupts(of, self._memory.saw(self._world.clock.now()))
-        if not why:
-            return False
-        self._doubts[of.service] = why
-        if sight.alert_or_drift or (why == before and of.operation is None):
-            message = RunInterrupted(
-                id=f"ladder/{of.service}/interrupted/{kept.revision}",
-                at=self._world.clock.now(),
-                service=of.service,
-                why=why,
-                resets=sight.alert_or_drift,
-            )
-            if self._anew(of.service, (RunInterrupted, kept.revision, why)):
-                self._tasks.start(self._interrupt(message), name=f"interrupt {of.service}")
-        return True
-
-    async def _interrupt(self, message: RunInterrupted) -> None:
-        """A step that is being taken, perhaps by another replica, is used already and not in force yet."""
-        if message.resets or await self._loader.operation(message.service) is None:
-            self._feed(message)
-
-    def _step(self, of: migration.Migration, kept: journeys.Journey) -> None:
-        """Only what is kept counts: what a crash could take back takes no step."""
-        if kept.run is None or self._busy(of.service):
-            return
-        weight = rules.due(of, self._memory.saw(self._world.clock.now()))
-        if not isinstance(weight, int) or not self._anew(of.service, (StepDue, kept.run.id, of.generation, weight)):
-            return
-        name = f"ladder/{of.service}/{of.generation}/{weight}"
-        self._feed(StepDue(id=name, at=self._world.clock.now(), service=of.service, weight=weight))
-
-    def _anew(self, service: str, what: tuple[object, ...]) -> bool:
-        """The same again only after a pause that grows: what does not succeed is not hammered."""
-        now, told, pause = self._world.clock.monotonic(), self._told.get(service), self._limits.ladder
-        if told is not None and told.what == what:
-            if now < told.again:
-                return False
-            pause = min(told.pause * 2, _LONGEST_PAUSE)
-        self._told[service] = _Told(what, now + pause, pause)
-        return True
 
 
 def _key(service: str) -> str:

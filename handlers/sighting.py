@@ -1,6 +1,6 @@
 """What one look says about a service that soaks: put together from what is known already, nobody is asked here."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from handlers import judged
 from handlers.rules import gates, migration, soaking
@@ -16,14 +16,14 @@ _NO_WAY = {
 class Around:
     """What is known beside the view of the service. `fleet`: what the proxies said last; None: they were not heard for too long.
 
-    `firing`: the loud alerts; those about all services alike only stop the clock. `unsure`: why nobody can say what fires; empty: somebody can.
-    `operation`: the one under way.
+    `firing`: the loud alerts; those about all services alike only stop the clock. `unsure`: why nobody can say what fires;
+    empty: somebody can. `operation`: the one under way.
     """
 
     fleet: views.Fleet | None
     judgement: gates.Judgement
     entry: entry_change.EntryView
-    firing: judged.Loud = judged.Loud()
+    firing: judged.Loud = field(default_factory=judged.Loud)
     unsure: str = ""
     operation: migration.Operation | None = None
 
@@ -78,4 +78,6 @@ def _against(one: views.ServiceView, around: Around) -> str:
         return f"migration.yaml says {one.wish}%"
     if around.entry.old_ready == 0:
         return "the old application has no ready endpoint, so there is nothing to go back to"
+    if around.entry.old_ready is None and one.in_force is not None and one.in_force.weight >= 100:
+        return "nobody knows whether the old application is still ready to be gone back to"
     return _NO_WAY.get(around.entry.state, "")

@@ -5,7 +5,7 @@ passes.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -94,13 +94,15 @@ class Name(StrEnum):
 class Gate:
     """`name`: one of `Name`. `sentence`: what was measured, of how many, and the limit.
 
-    `needed`: requests that are still needed for a verdict, where there are too few.
+    `needed`: requests that are still needed for a verdict, where there are too few. `common`: of what all services share (a
+    proxy, the document): where it does not pass nothing is raised and nothing counts, and no ladder pauses for it.
     """
 
     name: str
     verdict: Verdict
     sentence: str
     needed: int = 0
+    common: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,11 @@ class Judgement:
         found = {gate.verdict for gate in self.gates}
         order = (Verdict.FAIL, Verdict.ASK, Verdict.UNKNOWN, Verdict.TOO_FEW)
         return next((verdict for verdict in order if verdict in found), Verdict.PASS)
+
+    @property
+    def own(self) -> "Judgement":
+        """Of the service alone, without what all of them share."""
+        return replace(self, gates=tuple(gate for gate in self.gates if not gate.common))
 
     def against(self) -> tuple[str, ...]:
         """Sentences of all that does not pass."""

@@ -56,16 +56,17 @@ def judge(
     judge_share: bool,
     baseline: journeys.Baseline | None,
     firing: Sequence[str],
+    common: Sequence[str] = (),
     blind: str,
     configured: bool,
 ) -> Judgement:
     """`measured`: of `service`, out of `look`. `weight`: percent in force. `judge_share`: chance alone draws each request.
 
-    `baseline`: how old answered when it last carried traffic. `firing`: names of alerts about the service that fire now.
-    `blind`: why nobody watches, empty: somebody does. `configured`: whether Prometheus is asked at all; where it is not, only
-    alerts and the watchdog are judged (`Judgement.judged` is False).
+    `baseline`: how old answered when it last carried traffic. `firing`: names of alerts about the service that fire now;
+    `common`: of those about all services alike. `blind`: why nobody watches, empty: somebody does. `configured`: whether
+    Prometheus is asked at all; where it is not, only alerts and the watchdog are judged (`Judgement.judged` is False).
     """
-    watched = (_alerts(service, firing), _watchdog(blind))
+    watched = (_alerts(service, firing, common), _watchdog(blind))
     if not configured:
         return Judgement(watched)
     if look.trouble:
@@ -230,13 +231,16 @@ def _proxy(name: Name, reading: Reading) -> Gate:
     if reading.value is None:
         return _unknown(name, reading.trouble)
     verdict = Verdict.PASS if reading.value < PROXY_LIMIT else Verdict.FAIL
-    return Gate(name, verdict, f"{name}: the busiest proxy uses {reading.value:.0%} of its limit; below {PROXY_LIMIT:.0%}")
+    seen = f"{name}: the busiest proxy uses {reading.value:.0%} of its limit; below {PROXY_LIMIT:.0%}"
+    return Gate(name, verdict, seen, common=True)
 
 
-def _alerts(service: str, firing: Sequence[str]) -> Gate:
+def _alerts(service: str, firing: Sequence[str], common: Sequence[str]) -> Gate:
     name = Name.ALERTS
     if firing:
         return Gate(name, Verdict.FAIL, f"{name}: {', '.join(firing)} fires for {service}; mend its cause first")
+    if common:
+        return Gate(name, Verdict.FAIL, f"{name}: {', '.join(common)} fires for all; mend its cause first", common=True)
     return Gate(name, Verdict.PASS, f"{name}: none fires for {service}")
 
 

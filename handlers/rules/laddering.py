@@ -57,15 +57,15 @@ def due(of: migration.Migration, now: datetime) -> int | tuple[str, ...]:
 def interrupts(of: migration.Migration, now: datetime) -> str:
     """Why the ladder that climbs must pause now; empty: it need not. To be told as RunInterrupted, `resets=False`.
 
-    Too few requests and numbers that nobody has are no reason: it waits for them.
+    Too few requests, numbers that nobody has, and what all services share are no reason: it waits for them.
     """
     run = of.journey.run if of.journey else None
     if run is None or run.paused or of.finished:
         return ""
     if bad_end := ended_badly(run, of.last):
         return bad_end
-    if of.weight > 0 and (said := _BAD.get(of.judgement.verdict)):
-        bad = [one.sentence.strip().rstrip(".") for one in of.judgement.gates if one.verdict is of.judgement.verdict]
+    if of.weight > 0 and (said := _BAD.get((own := of.judgement.own).verdict)):
+        bad = [one.sentence.strip().rstrip(".") for one in own.gates if one.verdict is own.verdict]
         return f"{said} ({'; '.join(bad)})"
     if run.mode is Mode.ASK:
         return ""

@@ -44,6 +44,8 @@ class Sight:
             return "not every proxy serves it"
         if self.verdict is gates.Verdict.PASS:
             return ""
+        if self.verdict is gates.Verdict.TOO_FEW and self.weight >= 100:
+            return ""  # nothing more is raised: what counts is time that was watched and not bad, also of a quiet service
         return _clause(self.sentence) or f"its gates say: {self.verdict}"
 
 

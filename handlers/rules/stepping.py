@@ -16,6 +16,7 @@ from handlers.rules import (
     refusals,
     starting,
 )
+from k8s import model
 
 Reason = refusals.Reason
 
@@ -53,6 +54,9 @@ def interrupted(of: migration.Migration, message: journey_messages.RunInterrupte
     if pausing and journey.run is not None:
         page = f"{because}. See `/migrate status {of.service}`; `/migrate resume {of.service}` lets it climb on."
         said = (effects.PageSomebody(of.service, page, once=f"{journey.run.id}/{journey.revision}"),)
+        if message.of_all:
+            page = f"Ladders pause: {message.why}. See `/migrate status`; `/migrate resume NAME` lets each of them climb on."
+            said = (effects.PageSomebody(model.ALL_SERVICES, page, once=f"ladders/{message.of_all}"),)
     told = decision.event(of, effects.EventKind.LADDER, because)
     return decision.Decision(next=of, effects=(keeping.keep(of, **changes), *said, told), because=because)
 

@@ -175,7 +175,7 @@ class Alerts:
     async def firing(self, service: str) -> tuple[messages.Alert, ...]:
         if self.away:
             raise errors.Away("Alertmanager cannot be asked; see that it runs.")
-        return tuple(one for one in self.fires if one.service == service)
+        return tuple(one for one in self.fires if one.service in {service, model.ALL_SERVICES})
 
     async def blind(self) -> str:
         return self.eyes_shut

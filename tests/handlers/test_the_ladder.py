@@ -10,7 +10,7 @@ import pytest_asyncio
 from deploy.playground.kubernetes.server import KubernetesStandIn
 from handlers import journey_document, messages
 from handlers.rules import journeys, migration
-from k8s import client, entry_change, record_document
+from k8s import client, entry_change, model, record_document
 from tests.handlers import journey_world
 from tests.handlers.journey_world import Mode, Stage, Way
 from tests.handlers.world import BOB, NAMESPACE, World, world_of
@@ -85,6 +85,44 @@ async def test_an_alert_sends_the_soak_back_to_zero_and_pauses_the_ladder(slow: 
     assert len(world.chat.pages) == 1
     assert journey.run is not None
     assert "NewClusterErrors" in journey.run.paused
+
+
+async def test_an_alert_about_what_all_services_share_stops_the_clock_and_nothing_else(slow: Way) -> None:
+    world = slow.world
+    await slow.prepared()
+    await world.raised(5)
+    await slow.run(Mode.ASK)
+    await soaked(slow, 1000.0)
+    await slow.journeyed(lambda one: one.soak is not None and one.soak.seconds >= 1000)
+    world.alerts.fires = [world.alert(model.ALL_SERVICES, name="FerryProxyUnseen", severity=messages.Severity.WARNING)]
+    await seen(world, "FerryProxyUnseen")
+    await soaked(slow, 3600.0)
+    await soon(world)
+    status = await world.front.journey("shop")
+    assert status is not None
+    assert any("FerryProxyUnseen" in one for one in status.waits_for)
+    journey = await slow.journeyed(lambda one: one.soak is not None)
+    assert journey.soak is not None
+    assert journey.run is not None
+    assert (journey.soak.seconds >= 4600, journey.soak.resets, journey.run.paused) == (True, 0, "")
+    assert (world.pending.open, world.chat.pages, world.weight()) == ({}, [], 5)
+    world.alerts.fires = []
+    assert (await slow.step(25)).outcome is Outcome.DONE
+
+
+async def test_an_alert_about_the_new_cluster_as_a_whole_begins_soaks_anew(slow: Way) -> None:
+    world = slow.world
+    await slow.prepared()
+    await world.raised(5)
+    await slow.run(Mode.ASK)
+    await soaked(slow, 1000.0)
+    warning = messages.Severity.WARNING
+    world.alerts.fires = [world.alert(model.ALL_SERVICES, name="FerryNewClusterOdd", severity=warning, about_new=True)]
+    journey = await slow.journeyed(lambda one: one.run is not None and one.run.paused)
+    assert journey.soak is not None
+    assert journey.soak.seconds == 0
+    await soon(world)
+    assert [page.partition(":")[0] for page in world.chat.pages] == ["Ladders pause"]
 
 
 async def test_the_soak_goes_on_after_a_restart_and_with_an_empty_store(slow: Way) -> None:

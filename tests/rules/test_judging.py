@@ -268,6 +268,16 @@ def test_an_alert_fails_and_a_missing_watchdog_is_unknown() -> None:
     assert blind.against() == ("watchdog is unknown: Nobody watches: no watchdog.",)
 
 
+def test_what_all_services_share_forbids_and_is_no_matter_of_this_one() -> None:
+    shared = judge(common=("FerryProxyUnseen",), look=replace(LOOK, cpu=Reading.of(0.9)))
+    assert shared.verdict is Verdict.FAIL
+    assert "alerts: FerryProxyUnseen fires for all; mend its cause first" in shared.against()
+    assert shared.own.verdict is Verdict.PASS
+    both = judge(firing=("FerryShareOff",), common=("FerryProxyUnseen",))
+    assert both.own.verdict is Verdict.FAIL
+    assert Name.ERRORS in {one.name for one in shared.own.gates}
+
+
 def test_without_prometheus_in_the_settings_only_alerts_and_the_watchdog_are_judged() -> None:
     judgement = judge(None, configured=False, look=Look(at=NOW, trouble="there is none"))
     assert [one.name for one in judgement.gates] == [Name.ALERTS, Name.WATCHDOG]

@@ -284,6 +284,26 @@ def test_only_bad_news_and_two_bad_sides_pause_it(verdict: gates.Verdict) -> Non
     assert bool(laddering.interrupts(of, NOON)) is (verdict in {gates.Verdict.FAIL, gates.Verdict.ASK})
 
 
+def test_what_all_services_share_takes_no_step_and_pauses_no_ladder() -> None:
+    busy = gates.Gate("proxy cpu", gates.Verdict.FAIL, "the busiest proxy uses 90%", common=True)
+    of = asking(judgement=replace(builders.WELL, gates=(*builders.WELL.gates, busy)))
+    assert laddering.interrupts(of, NOON) == ""
+    assert "90%" in refused(step(of)).why
+
+
+def test_the_new_cluster_as_a_whole_pauses_every_ladder_and_calls_people_once() -> None:
+    told = journey_messages.RunInterrupted(id="i", why="the alert NewClusterGone fires", of_all="fp1/start1", **COMMON)
+    pages = [
+        one
+        for name in ("shop", "blog")
+        for one in decide.decide(replace(asking(), service=name), replace(told, service=name), NOON).effects
+        if isinstance(one, effects.PageSomebody)
+    ]
+    assert len(pages) == 2
+    assert len({(one.service, one.sentence, one.once) for one in pages}) == 1
+    assert pages[0].service == model.ALL_SERVICES
+
+
 @pytest.mark.parametrize("resets", [True, False])
 @pytest.mark.parametrize("phase", Phase)
 def test_an_interruption_pauses_it_in_every_phase_and_calls_somebody_once(phase: migration.Phase, resets: bool) -> None:

@@ -89,6 +89,14 @@ def test_full_is_noted_and_at_100_the_same_counter_goes_on_to_the_backup() -> No
     assert ticked(hundred, replace(WELL, weight=100, generation=3), times=100).served == (25, 100)
 
 
+def test_at_100_a_quiet_service_counts_what_was_watched_and_not_bad() -> None:
+    hundred = replace(WELL, weight=100, verdict=gates.Verdict.TOO_FEW, sentence="40 more requests are needed")
+    assert of(ticked(START, hundred, times=4)).seconds == 30.0
+    for verdict in (gates.Verdict.FAIL, gates.Verdict.UNKNOWN, gates.Verdict.ASK):
+        assert of(ticked(START, replace(hundred, verdict=verdict), times=4)).seconds == 0.0
+    assert of(ticked(START, replace(hundred, converged=False), times=4)).seconds == 0.0
+
+
 def test_what_was_served_is_of_its_rules_and_its_target() -> None:
     here = replace(WELL, base=builders.exposure(0))
     full = ticked(START, here, times=11)

@@ -109,7 +109,7 @@ class EntryDrift:
     def _judged(self, one: views.ServiceView, entry: entry_change.EntryView) -> _Seen | None:
         journey = self._journeys.newest(one)
         arranged = journey.arranged if journey is not None else None
-        stage = _STAGES.get(entry.meant)
+        stage = _STAGES.get(entry.meant, arranged.stage if arranged is not None else None)
         if entry.drift:
             mine = stage if stage is Stage.BYPASS or (arranged is not None and arranged.stage is stage) else None
             objects = arranged.objects if arranged is not None and mine is arranged.stage else ()

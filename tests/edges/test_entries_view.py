@@ -118,6 +118,7 @@ async def test_a_deleted_object_is_seen(
     view = await state(entered, EntryState.BROKEN)
     told = "no Ingress leads" if namespace == TEAM else f"{kind} {namespace}/{name} is gone"
     assert view.drift[0].startswith(told)
+    assert view.past is (kind == "Ingress" and namespace == HOME), "without the canary everything goes to old"
 
 
 @pytest.mark.parametrize(
@@ -135,7 +136,9 @@ async def test_an_edited_object_names_its_field_and_who_did_it(
     if "selector" in body.get("spec", {}):
         body = {"spec": {"selector": {"app.kubernetes.io/name": None, "app": "else"}}}
     await world.patch(kind, HOME, "migration-proxy-shop", body, manager="somebody")
-    (drift,) = (await state(entered, EntryState.BROKEN)).drift
+    view = await state(entered, EntryState.BROKEN)
+    (drift,) = view.drift
+    assert (view.past, view.meant is EntryState.ENTERED) == (field == "canary-weight", field != "was changed")
     assert field in drift
     assert "(by somebody, 20" in drift
 

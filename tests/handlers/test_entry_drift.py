@@ -103,6 +103,14 @@ async def test_without_a_preparation_that_is_known_nothing_is_put_back(way: Way)
     assert way.entries.done == []
 
 
+async def test_objects_that_do_not_say_any_more_what_they_are_for_are_put_back_as_approved_last(way: Way) -> None:
+    await way.prepared()
+    change(way, drift="Service default/migration-proxy-shop is gone")
+    way.entries.meant = State.UNKNOWN
+    await told(way.world, "put it back as it was approved")
+    assert way.entries.done == [("shop", "prepare")] * 2
+
+
 async def test_an_api_server_that_is_away_is_asked_again(way: Way) -> None:
     await way.prepared()
     way.world.limits = replace(way.world.limits, ask=0.0)

@@ -71,8 +71,10 @@ class Bypassing:
         return entry.state in _THROUGH_PROXIES or (entry.state is entry_change.EntryState.UNKNOWN and exposed)
 
     def _causes(self, one: views.ServiceView, fleet: views.Fleet) -> Iterator[tuple[str, float, str]]:
-        """What must not last, how long it may (seconds), and its words. Who gives no answer has not been proven gone."""
-        if not fleet.silent and not any(report.ready and not report.terminating for report in fleet.reports):
+        """What must not last, how long it may (seconds), and its words. Who gives no answer has not been proven gone, unless the
+        cluster itself sends nothing there any more.
+        """
+        if not fleet.takes_requests:
             yield "no proxy", self._limits.no_proxies, f"no proxy is ready since {self._limits.no_proxies:g} s"
         for standing in one.holds:
             verdict = convergence.of_lowering(fleet, one.name, generation=_zero(one), hold=standing.id)

@@ -29,6 +29,7 @@ class Proxies:
         self._port = port
         self._limit = limit
         self._known: dict[str, str] = {}  # address by pod, as last listed
+        self._unready: frozenset[str] = frozenset()  # of these
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> "Proxies":
@@ -45,7 +46,9 @@ class Proxies:
     async def pods(self) -> Mapping[str, str]:
         """Address by name of every live proxy pod, terminating ones too. Raises errors.ClusterError."""
         answer = await self._api.list(client.PODS, self._namespace, labels=SELECTOR, limit=self._limit)
-        self._known = {pod["metadata"]["name"]: pod["status"]["podIP"] for pod in answer["items"] if _lives(pod)}
+        live = [pod for pod in answer["items"] if _lives(pod)]
+        self._known = {pod["metadata"]["name"]: pod["status"]["podIP"] for pod in live}
+        self._unready = frozenset(pod["metadata"]["name"] for pod in live if _unready(pod))
         return dict(self._known)
 
     async def push(self, hold: model.Hold) -> tuple[views.PushAnswer, ...]:
@@ -81,6 +84,7 @@ class Proxies:
             expected=expected if isinstance(expected, int) else len(addresses),
             reports=tuple(report for report in reports if report is not None),
             silent=tuple(silent),
+            unready=tuple(pod for pod in silent if pod in self._unready),
         )
 
     async def preflight(self, targets: Sequence[seen.Target]) -> Mapping[str, tuple[seen.Seen, ...] | str]:
@@ -156,3 +160,9 @@ def _lives(pod: Mapping[str, Any]) -> bool:
         return False
     containers = status.get("containerStatuses") or []
     return not containers or any("running" in (one.get("state") or {}) for one in containers)
+
+
+def _unready(pod: Mapping[str, Any]) -> bool:
+    """The cluster says so: what it does not say is no proof."""
+    conditions = (pod.get("status") or {}).get("conditions") or []
+    return any(one.get("type") == "Ready" and one.get("status") == "False" for one in conditions)

@@ -194,8 +194,18 @@ class PushAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """All proxies asked at once. `expected`: how many replicas the workload wants. `silent`: pods that gave no answer."""
+    """All proxies asked at once. `expected`: how many replicas the workload wants. `silent`: pods that gave no answer.
+
+    `unready`: those of the silent of whom the cluster says that they are not ready, so that no new request is sent to them.
+    """
 
     expected: int
     reports: tuple[proxy_report.ProxyReport, ...]
     silent: tuple[str, ...] = ()
+    unready: tuple[str, ...] = ()
+
+    @property
+    def takes_requests(self) -> bool:
+        """A proxy is ready, or one is silent of whom the cluster does not say that it is not: none is proven gone then."""
+        answering = any(report.ready and not report.terminating for report in self.reports)
+        return answering or bool(set(self.silent) - set(self.unready))

@@ -31,6 +31,16 @@ def test_a_report_that_is_not_understood_is_an_error(wrong: dict[str, Any]) -> N
         report_document.report_from(report_document.as_document(report("p1")) | wrong)
 
 
+def test_proxies_take_requests_until_every_one_is_proven_gone() -> None:
+    leaving, away = replace(report("p1"), terminating=True), replace(report("p2"), ready=False)
+    assert views.Fleet(2, (report("p1"), away)).takes_requests
+    assert not views.Fleet(2, (leaving, away)).takes_requests
+    assert views.Fleet(2, (away,), silent=("p3",)).takes_requests
+    assert views.Fleet(2, (away,), silent=("p3", "p4"), unready=("p3",)).takes_requests
+    assert not views.Fleet(2, (away,), silent=("p3",), unready=("p3",)).takes_requests
+    assert not views.Fleet(2, ()).takes_requests
+
+
 def test_a_raise_needs_every_expected_ready_proxy() -> None:
     def verdict(fleet: views.Fleet) -> convergence.Verdict:
         return convergence.of_raise(fleet, "api", generation=3, weight=25)
@@ -184,6 +194,11 @@ async def test_the_fleet_names_silent_pods_and_what_is_expected(agents: Agents) 
     async with proxies.Proxies(agents.api, NAMESPACE, "secret", port=agents.port) as every:
         fleet = await every.fleet()
         assert (fleet.expected, sorted(one.pod for one in fleet.reports), fleet.silent) == (3, ["pod-2", "pod-3"], ("pod-4",))
+        assert fleet.unready == (), "what the cluster does not say is no proof"
+        for number in (2, 4):
+            away = {"status": {"conditions": [{"type": "Ready", "status": "False"}]}}
+            await agents.api.patch(client.PODS, NAMESPACE, f"pod-{number}", away, subresource="status")
+        assert (await every.fleet()).unready == ("pod-4",), "who answers says it himself"
         await agents.server.stop()
         blind = await every.fleet()
     assert any("not all proxies are known" in one for one in blind.silent)

@@ -98,7 +98,8 @@ class Holds:
 class Agents:
     """Proxies that follow the protocol: they serve what `effective` says of all they have seen.
 
-    `behind`: pods that see nothing new. `mute`: pods that do not answer. `traffic`: what each has counted of a service.
+    `behind`: pods that see nothing new. `mute`: pods that do not answer; `unready`: those that the cluster says are not ready.
+    `traffic`: what each has counted of a service.
     `spreads`: by which keys, alike. `before_answer`: called whenever all are asked.
     `breakers`: by pod, the percent that its breaker lets through and why. `down`: pods whose probe does not reach new.
     `dead_old`: pods whose requests to old do not get through.
@@ -108,6 +109,7 @@ class Agents:
     pods: tuple[str, ...] = ("proxy-1", "proxy-2")
     behind: set[str] = field(default_factory=set)
     mute: set[str] = field(default_factory=set)
+    unready: set[str] = field(default_factory=set)
     pushed: list[model.Hold] = field(default_factory=list)
     traffic: dict[str, proxy_report.Traffic] = field(default_factory=dict)
     spreads: dict[str, key_spread.Spread] = field(default_factory=dict)
@@ -145,7 +147,8 @@ class Agents:
         if self.before_answer is not None:
             self.before_answer()
         reports = tuple(self._report(pod) for pod in self.pods if pod not in self.mute)
-        return views.Fleet(len(self.pods), reports, tuple(pod for pod in self.pods if pod in self.mute))
+        silent = tuple(pod for pod in self.pods if pod in self.mute)
+        return views.Fleet(len(self.pods), reports, silent, tuple(pod for pod in silent if pod in self.unready))
 
     def _effective(self, pod: str, memory: protocol.Memory) -> protocol.Effective:
         if pod not in self.breakers:

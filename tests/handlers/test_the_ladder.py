@@ -341,6 +341,22 @@ async def test_a_hold_that_proxies_do_not_obey_puts_the_original_entry_back(slow
     assert [done for _, done in slow.entries.done] == ["prepare", "bypass"]
 
 
+async def test_proxies_that_neither_answer_nor_are_ready_are_passed_by_and_silence_alone_is_no_proof(slow: Way) -> None:
+    world = slow.world
+    world.limits = replace(world.limits, no_proxies=0.1)
+    await world.restart()
+    await slow.prepared()
+    await world.raised(5)
+    world.agents.mute = set(world.agents.pods)
+    await soon(world)
+    assert ("shop", "bypass") not in slow.entries.done
+    world.agents.unready = set(world.agents.pods)
+    await world.until(lambda: ("shop", "bypass") in slow.entries.done)
+    world.agents.mute.clear()
+    await world.settled()
+    assert world.weight() == 0
+
+
 async def test_without_any_proxy_the_original_entry_is_put_back_and_the_way_begins_at_zero(slow: Way) -> None:
     world = slow.world
     world.limits = replace(world.limits, no_proxies=0.1)

@@ -30,7 +30,7 @@ class Around:
 
 def sight(one: views.ServiceView, around: Around) -> soaking.Sight:
     weight = one.in_force.weight if one.in_force is not None and not one.holds else 0
-    drifted = _drift(one, around.entry)
+    drifted = _drift(one, around)
     quiet = _alert(around.firing.own) or drifted or _against(one, around)
     return soaking.Sight(
         generation=one.generation,
@@ -56,11 +56,14 @@ def _alert(firing: tuple[str, ...]) -> str:
     return f"the alert {', '.join(firing)} fires" if firing else ""
 
 
-def _drift(one: views.ServiceView, entry: entry_change.EntryView) -> str:
-    """What somebody changed by hand; a wish above the record is only a wish."""
+def _drift(one: views.ServiceView, around: Around) -> str:
+    """What somebody changed by hand; a wish above the record is only a wish, and what Ferry changes itself is half done meanwhile."""
     if one.stale:
         return f"an older record was put back by hand (generation {one.generation}, {one.highest} was seen)"
-    return "; ".join(sentence.rstrip(".") for sentence in entry.drift)
+    operation = around.operation
+    if operation is not None and operation.phase in migration.RUNNING and operation.plan.kind in migration.OBJECTS:
+        return ""
+    return "; ".join(sentence.rstrip(".") for sentence in around.entry.drift)
 
 
 def _against(one: views.ServiceView, around: Around) -> str:

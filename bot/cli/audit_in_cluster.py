@@ -1,9 +1,13 @@
-"""The part of the audit that the old cluster keeps: the records and their signed revisions, and the anchors in these."""
+"""The part of the audit that the old cluster keeps: the records and their signed revisions, and the anchors in these.
+
+It is read once, as the API server gives it, and verified from there: what is exported is what was verified.
+"""
 
 import asyncio
 from dataclasses import dataclass
 
 from bot import cluster_access, settings, trusted_keys
+from bot.cli import audit_pack
 from bot.store import proof
 from k8s import client, errors, record_document, records, signing
 
@@ -16,15 +20,19 @@ _AT_ONCE = 8
 
 @dataclass(frozen=True, slots=True)
 class InCluster:
-    """`problems`: one sentence each. `anchors`: of the revisions that the records lead to, newest first for each service."""
+    """`problems`: one sentence each. `anchors`: of the revisions that the records lead to, newest first for each service.
+
+    `keys`: ids of the public keys that signatures were held against.
+    """
 
     services: tuple[str, ...]
     problems: tuple[str, ...]
     anchors: tuple[proof.Anchor, ...]
+    keys: tuple[str, ...]
 
 
-async def read(place: settings.Cluster) -> InCluster:
-    """Verifies every service's record and history. Raises errors.ClusterError, cluster_access.NoAccess."""
+async def objects(place: settings.Cluster) -> audit_pack.Objects:
+    """Raises errors.ClusterError, cluster_access.NoAccess."""
     access = cluster_access.credentials_from(
         place.kubeconfig,
         service_account=place.service_account,
@@ -32,30 +40,33 @@ async def read(place: settings.Cluster) -> InCluster:
         port=place.api_port,
         scheme=place.api_scheme,
     )
-    api = client.ClusterClient(access, agent="ferry-audit")
-    try:
-        keys = await trusted_keys.listed(api, place.namespace)
-        problems = [] if keys.key_ids else [NO_KEYS]
-        # A book wants a signer; nothing is written here, and what this one might sign would not count.
-        book = records.RecordBook(api, place.namespace, signing.Signer.generate(), keys)
-        services = await _services(api, place.namespace)
-        turns = asyncio.Semaphore(_AT_ONCE)
-        found = await asyncio.gather(*(_verified(book, service, turns) for service in services))
-    finally:
-        await api.close()
-    problems += [problem for one, _ in found for problem in one]
-    return InCluster(services, tuple(problems), tuple(anchor for _, anchors in found for anchor in anchors))
+    async with client.ClusterClient(access, agent="ferry-audit") as api:
+        maps = await api.list(client.CONFIG_MAPS, place.namespace)
+        labels = f"{record_document.KIND_LABEL}=revision"
+        revisions = await api.list(client.CONTROLLER_REVISIONS, place.namespace, labels=labels)
+    return audit_pack.objects(maps["items"], revisions["items"])
 
 
-async def _services(api: client.ClusterClient, namespace: str) -> tuple[str, ...]:
+async def verified(found: audit_pack.Objects) -> InCluster:
+    """Every service's record and history. Never raises for what the objects say."""
+    api = audit_pack.Shelf(found)
+    keys = await trusted_keys.listed(api, "")
+    problems = [] if keys.key_ids else [NO_KEYS]
+    # A book wants a signer; nothing is written here, and what this one might sign would not count.
+    book = records.RecordBook(api, "", signing.Signer.generate(), keys)
+    services = _services(found)
+    turns = asyncio.Semaphore(_AT_ONCE)
+    each = await asyncio.gather(*(_verified(book, service, turns) for service in services))
+    problems += [problem for one, _ in each for problem in one]
+    return InCluster(services, tuple(problems), tuple(anchor for _, anchors in each for anchor in anchors), keys.key_ids)
+
+
+def _services(found: audit_pack.Objects) -> tuple[str, ...]:
     """Whoever has a record, by name (somebody may have taken the label away), or a revision."""
-    maps = await api.list(client.CONFIG_MAPS, namespace)
     start = record_document.config_map_name("")
-    names = {one["metadata"]["name"] for one in maps["items"]}
-    found = {name.removeprefix(start) for name in names if name.startswith(start)}
-    revisions = await api.list(client.CONTROLLER_REVISIONS, namespace, labels=f"{record_document.KIND_LABEL}=revision")
-    found |= {one["metadata"]["labels"].get(record_document.SERVICE_LABEL, "") for one in revisions["items"]}
-    return tuple(sorted(found - {""}))
+    names = {one["metadata"]["name"].removeprefix(start) for one in found.records}
+    names |= {one["metadata"]["labels"].get(record_document.SERVICE_LABEL, "") for one in found.revisions}
+    return tuple(sorted(names - {""}))
 
 
 async def _verified(book: records.RecordBook, service: str, turns: asyncio.Semaphore) -> tuple[list[str], list[proof.Anchor]]:

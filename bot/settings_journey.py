@@ -75,6 +75,15 @@ def _file(value: object) -> Path | None:
     return Path(value)
 
 
+def _through_proxies(value: object) -> object:
+    if value == "direct":
+        raise ValueError(
+            "'direct' would pass the proxies by before the end is reached, and only they obey a hold; write 'proxy', which stays"
+            " for good when a service is finished"
+        )
+    return value
+
+
 def _address(value: object) -> str:
     try:
         return str(ipaddress.ip_address(value if isinstance(value, str) else ""))
@@ -118,7 +127,7 @@ class Entry(values.Part):
     """
 
     ingress_class: Annotated[str, values.CLASS_NAME] = "nginx"
-    forward: Literal["proxy", "direct"] = "proxy"
+    forward: Annotated[Literal["proxy"], pydantic.BeforeValidator(_through_proxies)] = "proxy"
     load_balancers: tuple[Network, ...] = ()
     api_cidrs: tuple[Network, ...] = ()
     dns_namespace: Annotated[str, values.NAMESPACE] = "kube-system"

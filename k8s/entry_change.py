@@ -28,7 +28,8 @@ class Verb(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ObjectChange:
-    """One object. `digest`: of what it will be (empty: it goes). `diff`: unified, live → planned, YAML; empty: as it is already.
+    """One object. `digest`: of what it will be; where it goes, of which one it is. `diff`: unified, live → planned, YAML; empty:
+    as it is already.
 
     `conflict`: who owns what would be changed, a sentence with what to do; such a change is never forced.
     """

@@ -95,7 +95,10 @@ class Entries:
                     planned.append((step, await self._rehearsed_rewrite(step, ingresses[step.where])))
                 case Delete():
                     where = step.where
-                    change = entry_change.ObjectChange(entry_change.Verb.DELETE, step.kind, where.namespace, where.name)
+                    digest = entry_change.digest({"uid": step.uid})  # another of its name is not what was approved
+                    change = entry_change.ObjectChange(
+                        entry_change.Verb.DELETE, step.kind, where.namespace, where.name, digest=digest
+                    )
                     planned.append((step, change))
                 case _:
                     planned.append((step, None))

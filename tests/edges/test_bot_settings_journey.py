@@ -29,7 +29,7 @@ def test_everything_can_be_said(environment: dict[str, str], tmp_path: Path) -> 
         environment,
         prometheus={"url": "http://prometheus:9090/", "window": "5m", "every": "5s", "queries": {"requests": " sum(x) "}},
         entry={
-            "ingress_class": "nginx-public", "forward": "direct", "dns_namespace": "dns",
+            "ingress_class": "nginx-public", "forward": "proxy", "dns_namespace": "dns",
             "load_balancers": ["203.0.113.10", "2001:db8::/48"], "api_cidrs": ["10.96.0.0/12"],
             "ca_secret": "new-ca", "old_addresses": ["2001:DB8::1"],
         },
@@ -38,14 +38,14 @@ def test_everything_can_be_said(environment: dict[str, str], tmp_path: Path) -> 
     )  # fmt: skip
     assert found.prometheus.url == "http://prometheus:9090"
     assert (found.prometheus.window, found.prometheus.every, found.prometheus.queries) == (300.0, 5.0, {"requests": "sum(x)"})
-    assert (found.entry.ingress_class, found.entry.forward, found.entry.dns_namespace) == ("nginx-public", "direct", "dns")
+    assert (found.entry.ingress_class, found.entry.forward, found.entry.dns_namespace) == ("nginx-public", "proxy", "dns")
     assert found.entry.load_balancers == ("203.0.113.10/32", "2001:db8::/48")
     assert found.entry.api_cidrs == ("10.96.0.0/12",)
     assert found.entry.old_addresses == ("2001:db8::1",)
     assert found.entry.objects("migration-system") == entry_names.EntrySettings(
         namespace="migration-system",
         ingress_class="nginx-public",
-        forward="direct",
+        forward="proxy",
         dns_namespace="dns",
         ca_secret="new-ca",
         load_balancers=("203.0.113.10/32", "2001:db8::/48"),
@@ -88,7 +88,8 @@ def test_the_rule_of_the_example_is_the_customers(environment: dict[str, str]) -
         ("prometheus", {"queries": {"averag": "up"}}, "prometheus.queries.averag", "did you mean average? Else use one of"),
         ("prometheus", {"queries": {"x": "up"}}, "prometheus.queries.x", "is no query that is asked; use one of requests, "),
         ("prometheus", {"queries": ["up"]}, "prometheus.queries", "write fields as name: value"),
-        ("entry", {"forward": "none"}, "entry.forward", "'proxy' or 'direct'"),
+        ("entry", {"forward": "none"}, "entry.forward", "'proxy'"),
+        ("entry", {"forward": "direct"}, "entry.forward", "only they obey a hold; write 'proxy'"),
         ("entry", {"ingress_class": "Nginx!"}, "entry.ingress_class", "write the name of an IngressClass"),
         ("entry", {"load_balancers": ["10.0.0.1/8"]}, "entry.load_balancers[0]", "without host bits: 10.0.0.0/8"),
         ("entry", {"load_balancers": ["lb.example.com"]}, "entry.load_balancers[0]", "is no network"),

@@ -248,6 +248,18 @@ async def test_removal_waits_for_another_service_of_the_same_application(world: 
     assert "service till has the same old Service aibang/shop and is not finished" in told
 
 
+async def test_what_was_created_again_under_the_same_name_is_not_what_was_approved_to_go(world: World) -> None:
+    await finished(world)
+    plan = await world.entries().plan(SERVICE, Stage.REMOVE)
+    assert len({digest for _, digest in plan.objects} - {""}) == len(plan.objects)
+    budget = await world.live("PodDisruptionBudget", TEAM, "shop")
+    await world.delete("PodDisruptionBudget", TEAM, "shop")
+    await world.create(old.cleaned(budget))
+    with pytest.raises(errors.Conflict, match=r"PodDisruptionBudget aibang/shop would become something else than was approved"):
+        await world.entries().arrange(SERVICE, Stage.REMOVE, plan.objects)
+    assert await world.live("Service", TEAM, "shop"), "nothing went"
+
+
 async def test_removal_leaves_pods_of_strangers_and_waits_for_those_that_end(world: World) -> None:
     await finished(world)
     box = {"containers": [{"name": "app", "image": "x:1"}]}

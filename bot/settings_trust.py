@@ -101,6 +101,13 @@ class Freeze(values.Part):
         return freezes.Weekly(self.zone, frozenset(self.days or range(7)), opens, closes, self.reason)
 
 
+class Wave(values.Part):
+    """What all waves may move at once: so many `together`, and at most `traffic` percent of the requests of all services."""
+
+    together: Annotated[int, pydantic.Field(ge=1, le=50, strict=True)] = 3
+    traffic: Annotated[int, pydantic.Field(ge=1, le=100, strict=True)] = 20
+
+
 class Trust(values.Part):
     """The approval policy, as `handlers.rules.migration.Trust` has it. `approvers`: pairs (from this weight on, persons)."""
 
@@ -111,6 +118,7 @@ class Trust(values.Part):
     freeze: tuple[Freeze, ...] = ()
     protected: tuple[Annotated[str, values.SERVICE_NAME], ...] = ()
     standing: Annotated[timedelta, values.span_between(3600, 365 * 86400)] = timedelta(days=30)
+    wave: Wave = Wave()
 
     @property
     def policy(self) -> migration.Trust:
@@ -122,4 +130,5 @@ class Trust(values.Part):
             freeze=tuple(one.window for one in self.freeze),
             protected=frozenset(self.protected),
             standing=self.standing,
+            wave=migration.Together(members=self.wave.together, traffic=self.wave.traffic),
         )

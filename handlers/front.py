@@ -25,7 +25,6 @@ from handlers import (
     journey_queries,
     laddering,
     listening,
-    loading,
     messages,
     outside,
     perform,
@@ -36,9 +35,12 @@ from handlers import (
     settle,
     tasks,
     verify,
+    wave_keeping,
+    wave_loading,
+    waving,
     writing,
 )
-from handlers.rules import decide, gates, key_outlook, migration, refusals
+from handlers.rules import decide, gates, key_outlook, migration, refusals, waves
 from k8s import discovery, entry_change, model, preflight
 
 _HEARD = 2000  # messages whose answer is kept for another delivery
@@ -73,7 +75,10 @@ class Front:
         ways = journey_keeping.Journeys(world)
         self._arranging = arranging.Arranging(world, limits)
         gather = blockers.Blockers(world, asked)
-        self._loader = loading.Loader(world, memory, gather=gather, trust=trust, ways=ways, arranges=self._arranging)
+        keeps = wave_keeping.Waves(world, limits, memory=memory, ways=ways, trust=trust)
+        self._loader = wave_loading.Loader(
+            world, memory, gather=gather, trust=trust, ways=ways, arranges=self._arranging, keeps=keeps
+        )
         self._lane = hold.HoldLane(world, limits, memory=memory, running=work, asked=asked, feed=self._feed)
         self._dispatcher = self._dispatching(world, limits, ways)
         exposures = exposed.FirstExposures(world.records)
@@ -89,21 +94,35 @@ class Front:
         )
         self._drifting = self._drift_watched(world, limits, ways)
         self._guard = self._guarding(world, limits, exposures)
-        self._ladder = laddering.Laddering(
+        self._ladder = self._climbing(world, limits, trust, ways, keeps)
+        self._waves = waving.Waving(
+            world, limits, memory=memory, loader=self._loader, dispatcher=self._dispatcher, keeps=keeps, work=work
+        )
+        self._hearing = hearing.Hearing(world, loader=self._loader, dispatcher=self._dispatcher, ways=ways)
+        self._ways = journey_queries.JourneyQueries(world, ways=ways, ladder=self._ladder, arranges=self._arranging)
+
+    def _climbing(
+        self,
+        world: outside.Outside,
+        limits: outside.Limits,
+        trust: migration.Trust,
+        ways: journey_keeping.Journeys,
+        keeps: wave_keeping.Waves,
+    ) -> laddering.Laddering:
+        return laddering.Laddering(
             world,
             limits,
             trust=trust,
             loader=self._loader,
-            memory=memory,
-            asked=asked,
+            memory=self._memory,
+            asked=self._fleets,
             ways=ways,
             arranges=self._arranging,
-            work=work,
+            keeps=keeps,
+            work=self._tasks,
             feed=self._feed,
             busy=self._dispatcher.works_on,
         )
-        self._hearing = hearing.Hearing(world, loader=self._loader, dispatcher=self._dispatcher, ways=ways)
-        self._ways = journey_queries.JourneyQueries(world, ways=ways, ladder=self._ladder, arranges=self._arranging)
 
     def _drift_watched(self, world: outside.Outside, limits: outside.Limits, ways: journey_keeping.Journeys) -> drifting.Drifting:
         return drifting.Drifting(
@@ -160,6 +179,7 @@ class Front:
         await asyncio.gather(self._guard.begin(), self._fleets.ask())  # the first alert must not meet a bot that knows nothing
         self._tasks.start(self._guard.run(), key="guard")
         self._tasks.start(self._ladder.run(), key="ladder")
+        self._tasks.start(self._waves.run(), key="waves")
 
     async def stop(self) -> None:
         await self._tasks.stop()
@@ -245,6 +265,14 @@ class Front:
         if service not in self.names() and self._world.cluster.view().synced:
             return None
         return await self._ways.status((await self._loader.load(service)).of)
+
+    async def wave(self, name: str) -> waves.Wave | None:
+        """How far it is, by its name or its operation's id; also one that waits or is over. None: nobody knows it."""
+        return await self._waves.status(name)
+
+    def waves(self) -> tuple[waves.Wave, ...]:
+        """All that wait or are under way, the newest first."""
+        return self._waves.open()
 
     async def arrangement(self, service: str, stage: entry_change.Stage) -> entry_change.Arrangement:
         """What the stage would change now, by a dry run; nothing is kept. Raises k8s.errors.ClusterError."""

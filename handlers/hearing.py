@@ -12,7 +12,7 @@ from handlers import (
     queries,
     speaking,
 )
-from handlers.rules import effects, journeys, migration
+from handlers.rules import effects, journeys, migration, waves
 from k8s import entry_change
 
 _PROPOSALS = (
@@ -21,6 +21,7 @@ _PROPOSALS = (
     journey_messages.ProposeObjects,
     journey_messages.ProposeFinish,
     journey_messages.ProposeRun,
+    journey_messages.ProposeWave,
     journey_messages.SkipSoak,
 )
 _RAISES_UNSEEN = (
@@ -47,7 +48,8 @@ class Hearing:
         self._journeys = ways
 
     async def tell(self, message: messages.Message) -> answers.Answer:
-        if message.service not in queries.names(self._world.cluster.view()) and not self._lowers_unseen(message):
+        known = waves.is_wave(message.service) or message.service in queries.names(self._world.cluster.view())
+        if not known and not self._lowers_unseen(message):
             return await self._refused_unknown(message)
         if not isinstance(message, messages.Command) or await self._first_time(message.id):
             return await self._dispatcher.tell(message)

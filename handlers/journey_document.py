@@ -16,7 +16,7 @@ from k8s import entry_change, model
 VERSION = 1
 _KNOWN = frozenset({
     "version", "service", "revision", "soak", "served", "run", "standing", "baseline", "hundred", "finished", "removed",
-    "arranged", "base",
+    "arranged", "base", "wave",
 })  # fmt: skip
 
 
@@ -42,6 +42,7 @@ def to_document(journey: journeys.Journey) -> dict[str, Any]:
         "removed": _text_of(journey.removed),
         "base": journey.base.as_document() if journey.base else None,
         **({"arranged": _arranged_document(journey.arranged)} if journey.arranged else {}),
+        **({"wave": journey.wave} if journey.wave else {}),
     }
 
 
@@ -67,6 +68,7 @@ def from_document(document: Mapping[str, Any]) -> journeys.Journey:
             removed=_moment(document["removed"]),
             arranged=_arranged(document["arranged"]) if document.get("arranged") is not None else None,
             base=model.exposure_from(document["base"]) if document["base"] is not None else None,
+            wave=_text(document.get("wave", "")),
             kept=json.dumps(unknown, sort_keys=True, separators=(",", ":")) if unknown else "",
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:

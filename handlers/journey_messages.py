@@ -62,6 +62,44 @@ class SkipSoak(messages.Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProposeWave(messages.Command):
+    """Several services to one weight, in one plan and one approval. `service`: `waves.name` of the message's id."""
+
+    services: tuple[str, ...]
+    weight: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JoinWave(messages.Message):
+    """The wave was confirmed: its member `service` gets its part of the approval, and waits for its turn."""
+
+    wave: str
+    weight: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaveWave(messages.Message):
+    """The wave is over: nothing of it is left at `service`. `operation`: its id; `why`: how it ended, a clause."""
+
+    wave: str
+    operation: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaveEnded(messages.Message):
+    """To the wave itself: every member is there, or it is `halted`, a clause that names the member; empty: it is not.
+
+    `moved`: how many members are at the new weight.
+    """
+
+    operation: str
+    moved: int
+    halted: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepDue(messages.Message):
     """The clock: soak served and gates passed, so the run's next step is due."""
 

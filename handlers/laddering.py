@@ -26,6 +26,7 @@ from handlers import (
     remembered,
     sighting,
     tasks,
+    wave_keeping,
 )
 from handlers.rules import gates, journeys, migration, soaking
 from k8s import errors as cluster_errors
@@ -61,6 +62,7 @@ class Laddering:
         asked: fleets.Fleets,
         ways: journey_keeping.Journeys,
         arranges: arranging.Arranging,
+        keeps: wave_keeping.Waves,
         work: tasks.Tasks,
         feed: hold.Feed,
         busy: Callable[[str], bool],
@@ -72,6 +74,7 @@ class Laddering:
         self._fleets = asked
         self._journeys = ways
         self._arranging = arranges
+        self._waves = keeps
         self._tasks = work
         self._climbing = climbing.Climbing(world, limits, loader=loader, memory=memory, work=work, feed=feed, busy=busy)
         self._counts: dict[str, _Count] = {}
@@ -195,7 +198,7 @@ class Laddering:
         """What this replica knows, without asking anybody: whether a step is due is decided again with everything."""
         operation = self._memory.open(one.name) or self._signed(one)
         rest = migration.Phase.HELD if one.holds else migration.Phase.STEADY
-        return migration.Migration(
+        of = migration.Migration(
             service=one.name,
             phase=operation.phase if operation else rest,
             exposure=one.in_force,
@@ -212,6 +215,7 @@ class Laddering:
             wished=one.wished,
             certain=not (one.record_trouble or one.stale),
         )
+        return self._waves.placed(of, glance=True)
 
     def _around(
         self, one: views.ServiceView, judgement: gates.Judgement, firing: tuple[judged.Loud, str], now: float

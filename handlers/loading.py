@@ -175,7 +175,7 @@ class Loader:
     async def find(self, service: str) -> Found:
         """What is under way, from all who know of it. For a request that waits memory counts only while the store agrees."""
         view = self._world.cluster.service(service)
-        mine, noted, known = self._memory.open(service), signed(view), []
+        mine, noted, known = self._memory.open(service), self._noted(view), []
         stored, away = None, ""
         try:
             stored = await self._world.pending.load(service)
@@ -201,6 +201,10 @@ class Loader:
             return Found(operation, mine, _LOST, away)
         return Found(operation, away=away)
 
+    def _noted(self, view: views.ServiceView) -> migration.Operation | None:
+        """The operation that the cluster itself names."""
+        return signed(view)
+
     async def _dropped(self, stored: migration.Operation | None, newest: Mapping[str, migration.Operation]) -> None:
         """The store missed that it was decided (it was away then, or came back old): it would block the next request."""
         if stored is not None and newest[stored.id].outcome is not migration.Outcome.OPEN:
@@ -215,7 +219,7 @@ class Loader:
             forms = [one, newest.get(one.id, one)]
             if remembers is not None and remembers.outcome is not migration.Outcome.OPEN:
                 forms.append(remembers)
-            newest[one.id] = max(forms, key=lambda form: form.revision)
+            newest[one.id] = max(forms, key=lambda form: (form.revision, form.outcome is not _OPEN))
         return newest
 
     async def _last(self, service: str, message: messages.Message | None, found: Found) -> migration.Operation | None:

@@ -112,7 +112,12 @@ def plan_from(document: Mapping[str, Any]) -> migration.Plan:
         steps=tuple(_number(one) for one in document.get("steps", ())),  # plans name these only where they say something
         until=_text(document.get("until", "")),
         skips=_text(document.get("skips", "")),
+        members=tuple(_member(*one) for one in document.get("members", ())),
     )
+
+
+def _member(service: object, plan_hash: object, before: object, after: object) -> migration.Member:
+    return migration.Member(_text(service), _text(plan_hash), _number(before), _number(after))
 
 
 def _approval_document(one: migration.Approval) -> dict[str, Any]:

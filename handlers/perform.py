@@ -170,10 +170,12 @@ class Performer:
 
     async def _give_back(self, lost: migration.Operation, before: journeys.Journey, after: journeys.Journey) -> None:
         """Another operation was there first: nothing was used up. But the same one, begun by another replica, uses what both have
-        kept alike. Where nobody can say, or it cannot be kept, the step stays used.
+        kept alike, and a wave that was not confirmed there has not begun. Where nobody can say, or it cannot be kept, the step
+        stays used.
         """
         with contextlib.suppress(cluster_errors.ClusterError, errors.Away):
-            if await self._world.pending.find(lost.id) is not None:
+            stored = await self._world.pending.find(lost.id)
+            if stored is not None and (stored.confirmed_at is not None or stored.plan.kind is not migration.Kind.WAVE):
                 return
             await self._journeys.keep(replace(before, revision=after.revision + 1), after.revision)
 

@@ -4,6 +4,7 @@ import dataclasses
 import difflib
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -84,7 +85,7 @@ def _of_the_journey(message: messages.Message, view: views.ServiceView, asked: A
             return run(view, message.until or asked.now + asked.standing)
         case journey_messages.SkipSoak():
             return skip(view, message.reason)
-        case journey_messages.StepDue():
+        case journey_messages.StepDue() | journey_messages.JoinWave():
             return step(view, message.weight)
         case _:
             return None
@@ -142,6 +143,29 @@ def run(view: views.ServiceView, until: datetime) -> migration.Plan | None:
         objects=tuple(sorted(objects(view))),
         steps=above,
         until=until.astimezone(UTC).isoformat(),
+    )
+
+
+def wave(name: str, members: Sequence[tuple[views.ServiceView, migration.Plan | None]], until: datetime) -> migration.Plan | None:
+    """Each with its own raise, in the order of their turns; a hash of nothing where there is none any more. None: nobody can plan
+    the first one.
+    """
+    leader = next((plan for _, plan in members), None)
+    if leader is None:
+        return None
+    weight = leader.after.weight
+    return migration.Plan(
+        service=name,
+        kind=migration.Kind.WAVE,
+        before=None,
+        after=leader.after,
+        generation=0,
+        wish=0,
+        until=until.astimezone(UTC).isoformat(),
+        members=tuple(
+            migration.Member(view.name, plan.hash if plan else "", view.in_force.weight if view.in_force else 0, weight)
+            for view, plan in members
+        ),
     )
 
 

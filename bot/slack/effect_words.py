@@ -12,7 +12,8 @@ from handlers.rules import key_outlook, migration, planning
 from k8s import model
 
 Kind = migration.Kind
-NO_SHIFT = frozenset({Kind.RUN, Kind.PREPARE, Kind.FINISH, Kind.REMOVE, Kind.BYPASS})  # whose title is no change of a weight
+# Whose title is no change of one service's weight.
+NO_SHIFT = frozenset({Kind.RUN, Kind.PREPARE, Kind.FINISH, Kind.REMOVE, Kind.BYPASS, Kind.WAVE})
 LONG = 253  # a whole host name
 SHORT = 70  # what a dialog of 300 characters has room for
 
@@ -32,7 +33,7 @@ def change(plan: migration.Plan, words: Words) -> Live:
     if plan.kind is Kind.RELEASE:
         return words.live("change.release", after=plan.after.weight)
     if plan.kind in NO_SHIFT:
-        return words.live(f"change_by.{plan.kind}", weight=plan.after.weight, steps=climb(plan))
+        return words.live(f"change_by.{plan.kind}", weight=plan.after.weight, steps=climb(plan), count=len(plan.members))
     lines = [words.live("change.shift", before=plan.from_weight, after=plan.after.weight)]
     moved = _other_strategy(plan)
     if moved or plan.after.strategy is not model.Strategy.WEIGHT:
@@ -72,6 +73,8 @@ def shift_command(plan: migration.Plan, reason: str) -> str:
         return f"/migrate safe-mode off {plan.service} {reason}"
     if plan.kind is Kind.RUN:
         return f"/migrate run {plan.service} auto until {plan.until[:10]} {reason}"
+    if plan.kind is Kind.WAVE:
+        return f"/migrate shift {','.join(one.service for one in plan.members)} {plan.after.weight}% {reason}"
     if plan.kind in NO_SHIFT:
         verb, last = ("finish", " remove") if plan.kind is Kind.REMOVE else (str(plan.kind), "")
         return f"/migrate {verb} {plan.service}{last} {reason}"
@@ -113,7 +116,7 @@ def _about(number: int) -> int:
 def weight_left(operation: migration.Operation) -> int:
     """The service's weight as the operation's end left it, as far as the operation itself knows. 0 while a hold stood."""
     plan = operation.plan
-    if operation.phase is migration.Phase.HELD:
+    if operation.phase is migration.Phase.HELD or plan.kind is Kind.WAVE:  # a wave itself has none
         return 0
     match operation.outcome:
         case migration.Outcome.DONE if plan.kind is Kind.RUN:
@@ -156,6 +159,7 @@ def _effect_facts(plan: migration.Plan, longest_host: int, longest_rule: int) ->
     return {
         "service": plan.service,
         "weight": after.weight,
+        "count": len(plan.members),
         "steps": escaping.truncate(climb(plan), longest_rule * 2),
         "until": _until(plan),
         "old_host": escaping.truncate(after.old_host, longest_host),

@@ -16,6 +16,7 @@ from bot.slack import (
 )
 from bot.slack.asking import Asking
 from handlers import discovering, journey_messages, messages
+from handlers.rules import waves
 
 Shown = card_parts.Shown
 MOST_EVENTS = 60
@@ -57,12 +58,27 @@ class JourneyCommands:
         one = next((one for one in found.proposals if one.name == name), None)
         return discover_cards.discover_card(found, by.words) if one is None else discover_cards.proposal_view(one, by.words)
 
-    async def ask(self, asked: Moving, by: Asking) -> Shown:
+    async def ask(self, asked: Moving | wanted.Wave, by: Asking) -> Shown:
         """The answer of the rules; what is asked for has a card of its own."""
+        if isinstance(asked, wanted.Wave):
+            return await self._wave(asked, by)
         service = await self._names.named(asked.service, by)
         if not isinstance(service, str):
             return service
         return answer_cards.answer_card(await self._front.handle(_message(asked, service, by)), by.words)
+
+    async def _wave(self, asked: wanted.Wave, by: Asking) -> Shown:
+        """Each may be given by its old host; the first that nobody knows is told."""
+        services = []
+        for one in asked.services:
+            service = await self._names.named(one, by)
+            if not isinstance(service, str):
+                return service
+            services.append(service)
+        said = by.command("")
+        said["service"] = waves.name(said["id"])
+        message = journey_messages.ProposeWave(**said, services=tuple(services), weight=asked.weight, reason=asked.reason)
+        return answer_cards.answer_card(await self._front.handle(message), by.words)
 
     async def accept(self, by: Asking, *, seen: str, part: str = "", name: str = "") -> Shown:
         """One proposal, or (with no name) all of those with `part` that nothing stops, exactly as they were shown."""

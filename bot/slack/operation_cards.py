@@ -14,6 +14,7 @@ WAITING = (Phase.PROPOSED, Phase.APPROVED)
 STEPS = (Phase.ARRANGING, Phase.APPLYING, Phase.CONVERGING, Phase.VERIFYING)
 MOST_APPROVALS = 8
 MOST_OBJECTS = 12
+MOST_MEMBERS = 25
 _MOVES_NOTHING_TO_NEW = frozenset({
     migration.Kind.RELEASE, migration.Kind.PREPARE, migration.Kind.BYPASS, migration.Kind.REMOVE,
 })  # fmt: skip
@@ -53,8 +54,8 @@ def title(operation: migration.Operation, words: Words) -> str:
     if plan.kind is migration.Kind.RELEASE:
         return words.plain("operation.title.release", status=status(operation, words), service=plan.service)
     if plan.kind in effect_words.NO_SHIFT:
-        told = {"status": status(operation, words), "service": plan.service, "steps": effect_words.climb(plan)}
-        return words.plain(f"operation.title.{plan.kind}", **told)
+        named = {"status": status(operation, words), "service": plan.service, "steps": effect_words.climb(plan)}
+        return words.plain(f"operation.title.{plan.kind}", **named, count=len(plan.members), weight=plan.after.weight)
     facts = {"service": plan.service, "change": effect_words.briefly(plan)}
     return words.plain("operation.title.shift", status=status(operation, words), **facts)
 
@@ -72,6 +73,8 @@ def reason(operation: migration.Operation, words: Words, block_id: str = "") -> 
 
 def status(operation: migration.Operation, words: Words) -> str:
     """The sign and the word for where it stands."""
+    if is_open(operation) and operation.plan.kind is migration.Kind.WAVE and operation.phase in STEPS:
+        return words.plain("wave.moving")
     if is_open(operation):
         return words.plain(f"phase.{operation.phase}")
     return words.plain(f"outcome.{_end(operation)}")
@@ -121,6 +124,8 @@ def _fields(operation: migration.Operation, words: Words) -> list[Live]:
 def _objects(operation: migration.Operation, words: Words) -> list[card_parts.Block]:
     """By name, in the order in which they are changed; what each will be stands in the details."""
     plan = operation.plan
+    if plan.kind is migration.Kind.WAVE:
+        return [card_parts.section(_members(plan, words), _block_id(operation, "members"))]
     if plan.kind not in migration.OBJECTS:
         return []
     if not plan.objects:
@@ -130,6 +135,16 @@ def _objects(operation: migration.Operation, words: Words) -> list[card_parts.Bl
     if len(plan.objects) > MOST_OBJECTS:
         lines.append(words.live("operation.more_objects", count=len(plan.objects) - MOST_OBJECTS))
     return [card_parts.section(joined(lines), _block_id(operation, "objects"))]
+
+
+def _members(plan: migration.Plan, words: Words) -> Live:
+    """In the order of their turns; the plan hash covers all of them."""
+    shown = plan.members[:MOST_MEMBERS]
+    lines = [words.live("wave.members")]
+    lines += [words.live("wave.member", service=code(one.service), before=one.before, after=one.after) for one in shown]
+    if len(plan.members) > MOST_MEMBERS:
+        lines.append(words.live("more", count=len(plan.members) - MOST_MEMBERS))
+    return joined(lines)
 
 
 def _approvals(operation: migration.Operation, words: Words) -> Live:
@@ -158,6 +173,8 @@ def _standing(operation: migration.Operation, words: Words, approvers_shown: str
         return words.live("next.proposed", missing=max(missing, 0), requester=asker)
     if operation.phase is Phase.APPROVED:
         return words.live("next.approved", requester=asker)
+    if operation.phase in STEPS and operation.plan.kind is migration.Kind.WAVE:
+        return words.live("wave.running", because=because)
     if operation.phase in STEPS:
         steps = _steps(operation.plan)
         done = steps.index(operation.phase) + 1 if operation.phase in steps else 1
@@ -182,6 +199,8 @@ def _steps(plan: migration.Plan) -> tuple[Phase, ...]:
 
 def _ended(operation: migration.Operation, because: Live, words: Words) -> Live:
     kind, end = operation.plan.kind, _end(operation)
+    if kind is migration.Kind.WAVE and operation.outcome not in (migration.Outcome.DONE, migration.Outcome.HALTED):
+        return words.live("wave.not_begun", because=because)
     facts = {"because": because, "weight": effect_words.weight_left(operation)}
     if kind in effect_words.NO_SHIFT and operation.outcome is migration.Outcome.DONE:
         return words.live(f"ended.done_{kind}", **facts)
@@ -200,7 +219,8 @@ def offered(operation: migration.Operation, words: Words) -> list[card_parts.Blo
     if operation.phase is Phase.APPROVED:
         return [_confirm(operation, words), _withdraw(operation, words), details]
     if operation.phase in migration.RUNNING:
-        return [*card_parts.hold_button(service, words), details]
+        several = operation.plan.kind is migration.Kind.WAVE  # each of them is held by its own name
+        return [details] if several else [*card_parts.hold_button(service, words), details]
     return [details]
 
 
@@ -257,8 +277,8 @@ def _plain(operation: migration.Operation, words: Words, action: Action) -> card
 
 def _moves_traffic(operation: migration.Operation) -> bool:
     """It may yet, or it has: then the card ends with the line that takes it back."""
-    if operation.plan.kind in _MOVES_NOTHING_TO_NEW:
-        return False
+    if operation.plan.kind in _MOVES_NOTHING_TO_NEW or operation.plan.kind is migration.Kind.WAVE:
+        return False  # members of a wave are taken back each by its own name
     return is_open(operation) or operation.generation > 0 or effect_words.weight_left(operation) > 0
 
 

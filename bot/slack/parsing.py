@@ -31,6 +31,7 @@ from bot.slack.wanted import (
     Shift,
     Skip,
     Status,
+    Wave,
     WhoAmI,
 )
 from k8s import model
@@ -38,7 +39,7 @@ from k8s import model
 __all__ = [
     "EXAMPLES", "LONGEST_REASON", "PERCENT", "TRY_SHIFT", "VERBS", "ApproveAsked", "Asked", "Audit", "ConfirmAsked", "Discover",
     "Drift", "Finish", "Help", "History", "ListServices", "Objects", "Pause", "Preflight", "Resume", "Rollback", "Run",
-    "SafeMode", "Shift", "Skip", "Status", "UsageError", "WhoAmI", "normalise", "parse",
+    "SafeMode", "Shift", "Skip", "Status", "UsageError", "Wave", "WhoAmI", "normalise", "parse",
 ]  # fmt: skip
 
 LONGEST_TEXT = 4_000
@@ -72,11 +73,15 @@ def _help(words: list[str]) -> Help:
     return Help(verb if verb in EXAMPLES else "")
 
 
-def _shift(words: list[str]) -> Shift:
+def _shift(words: list[str]) -> Shift | Wave:
+    if shift_text.names_several(words):
+        return shift_text.read_wave(words, only_plan=False)
     return shift_text.read(words, "shift", EXAMPLES["shift"], only_plan=False)
 
 
-def _plan(words: list[str]) -> Shift:
+def _plan(words: list[str]) -> Shift | Wave:
+    if shift_text.names_several(words):
+        return shift_text.read_wave(words, only_plan=True)
     return shift_text.read(words, "plan", EXAMPLES["plan"], only_plan=True)
 
 

@@ -9,6 +9,7 @@ from k8s import model
 _REASON_MISSING = "Say why: whoever approves reads the reason."
 _NO_SHARE = "Say how much of the traffic the new cluster should get, in percent."
 _NO_MATCHING_SHARE = "Say how much of the matching requests the new cluster should get, in percent."
+_WAVE = "/migrate shift api-name01,api-name02 25% reason"
 _HIDDEN = "The strategy stands right beside the percentage, before the reason."
 
 
@@ -37,6 +38,37 @@ def read(words: Sequence[str], verb: str, example: str, *, only_plan: bool) -> w
     if not reason and not only_plan:
         raise UsageError(_REASON_MISSING, f"{said} reason")
     return wanted.Shift(service, weight, reason, strategy, only_plan)
+
+
+def names_several(words: Sequence[str]) -> bool:
+    """`a,b,c`, `a, b ,c`: the services of a wave."""
+    return "," in _named(words)[0].strip(",")
+
+
+def _named(words: Sequence[str]) -> tuple[str, list[str]]:
+    """Names with the commas between them, and the words after them. A comma before a percentage is only a slip."""
+    named, rest = "".join(words[:1]), list(words[1:])
+    while rest and (named.endswith(",") or rest[0].startswith(",")) and not typed_words.PERCENT.fullmatch(rest[0]):
+        named += rest.pop(0)
+    return named, rest
+
+
+def read_wave(words: Sequence[str], *, only_plan: bool) -> wanted.Wave:
+    """The percentage of all, and a reason; each keeps the strategy that migration.yaml names."""
+    named, rest = _named(words)
+    several = tuple(typed_words.service([one], _WAVE) for one in named.split(",") if one)
+    start = f"/migrate shift {','.join(several)}"
+    if only_plan:
+        raise UsageError("plan shows what one service would do; a wave shows its plan on its card.", f"{start} 25% reason")
+    if not rest:
+        raise UsageError(_NO_SHARE, f"{start} 25% reason")
+    if rest[0].lower() == "strategy" or (len(rest) > 1 and rest[1].lower() == "strategy"):
+        attempt = f"{start} {typed_words.percent_among(rest)} reason"
+        raise UsageError("A wave takes each service's strategy from migration.yaml; name none.", attempt)
+    weight = typed_words.percent(rest[0], f"{start} 25% reason")
+    if not (reason := typed_words.reason(rest[1:])):
+        raise UsageError(_REASON_MISSING, f"{start} {weight}% reason")
+    return wanted.Wave(several, weight, reason)
 
 
 def _strategy_first(words: list[str], start: str) -> tuple[strategy_text.StrategyAsked, int, list[str]]:

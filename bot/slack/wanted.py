@@ -50,6 +50,15 @@ class Shift:
 
 
 @dataclass(frozen=True, slots=True)
+class Wave:
+    """Several services to `weight` percent, in one plan and one approval; in the order of their turns."""
+
+    services: tuple[str, ...]
+    weight: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Rollback:
     """`to`: down to that percent. `generation`: to what was in force then. Both None: 100% old, by a hold."""
 
@@ -161,5 +170,5 @@ class ApproveAsked:
 
 Reading = Help | WhoAmI | ListServices | Status | History | Audit | Drift | Preflight | Discover
 Asked = (
-    Reading | Shift | Rollback | SafeMode | Objects | Finish | Run | Skip | Pause | Resume | ConfirmAsked | ApproveAsked
+    Reading | Shift | Wave | Rollback | SafeMode | Objects | Finish | Run | Skip | Pause | Resume | ConfirmAsked | ApproveAsked
 )  # fmt: skip

@@ -15,6 +15,7 @@ from handlers.rules import (
     refusals,
     running_objects,
     starting,
+    waving,
 )
 from k8s import exposure
 
@@ -159,11 +160,14 @@ def _against(of: migration.Migration, waiting: migration.Operation, now: datetim
         approvals.forbids_raise(readiness.seen_by(of, plan), plan, now)
         or approvals.drift(of, plan)
         or readiness.not_ready(of, plan)
+        or waving.against(of, plan, now)
     )
 
 
 def _apply(of: migration.Migration, waiting: migration.Operation, message: messages.Confirm, now: datetime) -> decision.Decision:
     plan = waiting.plan
+    if plan.kind is migration.Kind.WAVE:
+        return waving.begin(of, waiting, message, now)
     if plan.kind is migration.Kind.RUN:
         return laddering.begin(of, waiting, message, now)
     if plan.kind in migration.OBJECTS:

@@ -16,6 +16,7 @@ _NEEDS_AN_OLD = (
     journey_messages.PauseRun,
     journey_messages.ResumeRun,
     journey_messages.SkipSoak,
+    journey_messages.JoinWave,
 )
 
 

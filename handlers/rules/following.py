@@ -4,11 +4,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from handlers.rules import decision, effects, journeys, keeping, laddering, migration, soaking
+from handlers.rules import decision, effects, journeys, keeping, laddering, migration, soaking, waves
 
 
 def followed(of: migration.Migration, decided: decision.Decision, now: datetime) -> decision.Decision:
     """The decision with what the journey becomes by it: at most one KeepJourney, and what takes traffic back stays before it."""
+    if waves.is_wave(of.service):
+        return decided  # its journeys are its members', and each of them follows what is decided there
     own = next((one for one in decided.effects if isinstance(one, effects.KeepJourney)), None)
     journey = own.journey if own is not None else of.journey
     changes = _changes(of, journey, decided, now) if journey is not None else {}
@@ -58,9 +60,12 @@ def _lowers(one: effects.Effect) -> bool:
 
 
 def _at_the_top(of: migration.Migration, journey: journeys.Journey, closed: migration.Operation) -> dict[str, Any]:
-    """After the last step there is nothing to climb."""
+    """After the last step there is nothing to climb. A wave's member keeps its used part until the wave is over."""
     skipped = _skipped(of, journey, closed)
     raised = closed.outcome is migration.Outcome.DONE and closed.plan.kind is migration.Kind.RAISE and of.wished is not None
+    standing = journey.standing
+    if raised and journey.run is not None and standing is not None and standing.wave and closed.standing == standing.id:
+        return {"run": None}
     if raised and journey.run is not None and laddering.next_step(of.wished, closed.plan.after.weight) is None:
         return {"run": None, "standing": None, **skipped}
     return skipped

@@ -35,7 +35,7 @@ class Standing:
 
     `id`: of the operation that was approved. `base`: the exposure at 0 that it was approved for; other rules or another target
     make it void. `at`: the generation it was approved over; only that record, or the one of its own last step, may be in force.
-    `wave`: the plan that several services share; empty: a ladder. `order`: its turn in the wave.
+    `wave`: name of the wave that it is a member of (`waves.name`); empty: a ladder. `order`: its turn in it.
     """
 
     id: str
@@ -94,6 +94,7 @@ class Journey:
     """`revision` grows by every change; the writer compares it. `served`: weights whose soak was served, in order, with the rules
     and the target of `base` (an exposure at 0; others begin anew, and so does whatever was held or taken back).
 
+    `wave`: of the first member of a wave alone: its whole operation as JSON, so that no store is needed to go on with it.
     `hundred`: when every proxy first served 100%. `finished`: when every agent had reported the signed end. `removed`: when the
     old application was gone. `arranged`: the entry as it was prepared, or made a forward, last. `kept`: JSON of fields that a
     newer version wrote; never dropped.
@@ -111,6 +112,7 @@ class Journey:
     removed: datetime | None = None
     arranged: Arranged | None = None
     base: model.Exposure | None = None
+    wave: str = ""
     kept: str = ""
 
     def moved(self, **changes: Any) -> "Journey":

@@ -30,6 +30,14 @@ def next_step(wished: model.Service | None, weight: int) -> int | None:
     return min(above, default=None)
 
 
+def next_of(of: migration.Migration) -> int | None:
+    """The next step of what climbs: of the ladder, or the one of its wave."""
+    standing = of.journey.standing if of.journey else None
+    if standing is not None and standing.wave:
+        return min((step for step in standing.steps if step > of.weight), default=None)
+    return next_step(of.wished, of.weight)
+
+
 def due(of: migration.Migration, now: datetime) -> int | tuple[str, ...]:
     """The weight of the step that is due, or why none is: one clause each. Asked again in full when the step is taken."""
     run, wished = of.journey.run if of.journey else None, of.wished
@@ -37,7 +45,7 @@ def due(of: migration.Migration, now: datetime) -> int | tuple[str, ...]:
         return ("it is finished",)
     if run is None:
         return (f"no ladder climbs; `/migrate run {of.service}` begins one",)
-    weight = next_step(wished, of.weight)
+    weight = next_of(of)
     if wished is None or weight is None:
         return (f"there is no step above {of.weight}%",)
     reasons = [f"it is paused: {run.paused}"] if run.paused else []
@@ -45,8 +53,7 @@ def due(of: migration.Migration, now: datetime) -> int | tuple[str, ...]:
         reasons.append(f"{planning.in_words(of.operation.plan)} by {of.operation.requester_shown} is under way")
     if not of.certain:
         reasons.append("nobody can read what is in force")
-    if left := soaking.left(of.journey, replace(wished, backup=0.0), of.weight, of.generation):
-        reasons.append(left)
+    reasons += _not_its_turn(of, wished)
     if run.mode is Mode.AUTO:
         reasons += _against_auto(of, weight, now)
     if against := approvals.forbids_raise(of, _step(of, wished, weight), now):
@@ -69,7 +76,7 @@ def interrupts(of: migration.Migration, now: datetime) -> str:
         return f"{said} ({'; '.join(bad)})"
     if run.mode is Mode.ASK:
         return ""
-    weight = next_step(of.wished, of.weight) if of.operation is None else None  # a step on its way is used, and not in force yet
+    weight = next_of(of) if of.operation is None else None  # a step on its way is used, and not in force yet
     return void(of, now) or ("" if weight is None else spent(of, weight))
 
 
@@ -197,7 +204,7 @@ def resume(of: migration.Migration, message: journey_messages.ResumeRun, now: da
         refusal = refusals.refuse(Reason.CLIMBS_ALREADY, service=of.service)
     if refusal is None and of.holds:
         refusal = refusals.refuse(Reason.HELD, service=of.service, holds=", ".join(of.holds))
-    weight, auto = next_step(of.wished, of.weight), journey.run is not None and journey.run.mode is Mode.AUTO
+    weight, auto = next_of(of), journey.run is not None and journey.run.mode is Mode.AUTO
     if refusal is None and auto and (why := void(of, now) or ("" if weight is None else spent(of, weight))):
         refusal = refusals.refuse(Reason.STANDING_GONE, service=of.service, why=why)
     if refusal or journey.run is None:
@@ -229,6 +236,16 @@ def skip_soak(of: migration.Migration, message: journey_messages.SkipSoak, now: 
         return decision.refused(of, refusals.refuse(Reason.INVALID, service=of.service, why=why))
     refusal = approvals.forbids_raise(of, plan, now) or approvals.drift(of, plan)
     return decision.refused(of, refusal) if refusal else starting.start(of, message, plan, now)
+
+
+def _not_its_turn(of: migration.Migration, wished: model.Service) -> list[str]:
+    """In a wave the soak is asked for as of any raise by hand, by the policy; its turn comes instead."""
+    standing = of.journey.standing if of.journey else None
+    if standing is None or not standing.wave:
+        left = soaking.left(of.journey, replace(wished, backup=0.0), of.weight, of.generation)
+        return [left] if left else []
+    why = "nobody knows whose turn it is in its wave" if of.turn is None or of.wave is None else of.turn
+    return [why] if why else []
 
 
 def _against_auto(of: migration.Migration, weight: int, now: datetime) -> list[str]:

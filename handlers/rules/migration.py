@@ -36,6 +36,7 @@ class Kind(StrEnum):
     RAISE = "raise"  # needs approval and confirmation
     LOWER = "lower"  # needs one confirmation
     RELEASE = "release"  # clears holds: a raise in kind
+    WAVE = "wave"  # several services, one step each, approved as a whole; each takes it when its turn has come
     RUN = "run"  # a standing approval of a ladder's steps: moves nothing by itself, and is approved like the highest of them
     PREPARE = "prepare"  # objects: the host is handed to the proxies
     FINISH = "finish"  # the entry for good, and the record is finished
@@ -62,6 +63,20 @@ class Outcome(StrEnum):
     VOID = "void"  # the world moved on: drift, a hold, a lost store
     REVERTED = "reverted"
     FAILED = "failed"  # nothing was changed
+    HALTED = "halted"  # a wave: whoever had moved stays, nobody else moves
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One service of a wave. `plan_hash`: of its own raise, so that whatever drifts at it is another wave."""
+
+    service: str
+    plan_hash: str
+    before: int
+    after: int
+
+    def as_document(self) -> list[str | int]:
+        return [self.service, self.plan_hash, self.before, self.after]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +86,7 @@ class Plan:
     `generation` and `before`: of the record it starts from (0, None: none yet). `wish`: the document's weight it will
     overwrite. `clears`: holds it ends. `objects`: names of the objects touched with a hash of their specs.
     `config_diff`: unified diff of the rendered nginx text, or of the objects. `steps`, `until` (ISO time): of a RUN. `skips`:
-    what a raise passes over (soak, too few requests), in words; empty: nothing.
+    what a raise passes over (soak, too few requests), in words; empty: nothing. `members`: of a wave, in their order.
     """
 
     service: str
@@ -86,10 +101,12 @@ class Plan:
     steps: tuple[int, ...] = ()
     until: str = ""
     skips: str = ""
+    members: tuple[Member, ...] = ()
 
     def as_document(self) -> dict[str, Any]:
         """Fields of the later kinds only where they say something: plans made before them keep their hash."""
-        more = {"steps": list(self.steps), "until": self.until, "skips": self.skips}
+        members = [one.as_document() for one in self.members]
+        more = {"steps": list(self.steps), "until": self.until, "skips": self.skips, "members": members}
         return {
             "service": self.service,
             "kind": str(self.kind),
@@ -165,12 +182,20 @@ class Operation:
 
 
 @dataclass(frozen=True, slots=True)
+class Together:
+    """How much of all waves moves at once: `members` at most, and at most `traffic` percent of the requests of all services."""
+
+    members: int = 3
+    traffic: int = 20
+
+
+@dataclass(frozen=True, slots=True)
 class Trust:
     """The approval policy. `lasts`: how long a request stays open. `largest_step`: percent points one raise may add.
 
     `approvers`: (from this weight on, so many distinct persons); the highest line that applies counts, never less than one.
     `soak`: no raise by hand before the weight in force has soaked. `freeze`: when nothing is raised. `protected`: services that
-    nobody raises. `standing`: the longest that a standing approval lasts.
+    nobody raises. `standing`: the longest that a standing approval lasts. `wave`: its limits.
     """
 
     lasts: timedelta = timedelta(hours=1)
@@ -180,6 +205,7 @@ class Trust:
     freeze: tuple[freezes.Freeze, ...] = ()
     protected: frozenset[str] = frozenset()
     standing: timedelta = timedelta(days=30)
+    wave: Together = field(default_factory=Together)
 
     def persons(self, weight: int) -> int:
         return max([1, *(persons for least, persons in self.approvers if weight >= least)])
@@ -194,7 +220,9 @@ class Migration:
     backwards.
     `blockers`: sentences that forbid any raise now (alerts firing, no eyes, cluster not in sync, agents not adopted).
     For a proposal `plan_now` is the plan of what is proposed, and `arrangement` the dry run of its objects. `trust`: the approval
-    policy that applies. `record_finished`: the record in force is finished.
+    policy that applies. `record_finished`: the record in force is finished. `members`: of a wave, each as it is now.
+    `wave`: the one that this service is a member of, as it was confirmed and signed; `turn`: why it is not its turn there, a
+    clause; empty: it is; None: nobody knows.
     """
 
     service: str
@@ -218,6 +246,9 @@ class Migration:
     wished: model.Service | None = None  # the document's entry: ladder, soak, backup, gates
     wrote: str = ""
     open_ends: tuple[str, ...] = NOBODY_ASKED  # proxies that may still send something to old, a clause each
+    members: tuple["Migration", ...] = ()
+    wave: Operation | None = None
+    turn: str | None = None
     certain: bool = True  # False: the cluster or the record cannot be read, so `exposure` may not be what proxies serve
 
     @property

@@ -18,6 +18,7 @@ from handlers.rules import (
     running_objects,
     stepping,
     superseding,
+    waving,
 )
 
 # Any: each rule names the message type it answers, and the table's key is what guarantees it.
@@ -41,6 +42,10 @@ TRANSITIONS: Mapping[tuple[Phase, type[messages.Message]], Rule] = {
     **_each(_REST, journey_messages.ProposeObjects, proposing_objects.propose_objects),
     **_each(_REST, journey_messages.ProposeFinish, finishing.propose_finish),
     **_each(_REST, journey_messages.ProposeRun, laddering.propose_run),
+    **_each(_REST, journey_messages.ProposeWave, waving.propose_wave),
+    **_each(tuple(Phase), journey_messages.JoinWave, waving.join),
+    **_each(tuple(Phase), journey_messages.LeaveWave, waving.leave),
+    (Phase.CONVERGING, journey_messages.WaveEnded): waving.ended,
     **_each(_REST, journey_messages.SkipSoak, laddering.skip_soak),
     **{(phase, kind): superseding.propose_over_waiting for phase in _WAITING for kind in superseding.PROPOSALS},
     **_each(tuple(Phase), journey_messages.PauseRun, laddering.pause),

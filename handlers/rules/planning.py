@@ -6,6 +6,7 @@ from handlers.rules import migration
 from k8s import exposure, model, views
 
 _NGINX = "the rendered nginx configuration differs"
+_MOST_NAMED = 5  # members of a wave whose drift is told
 _WORDS = {
     migration.Kind.PREPARE: "its entry through the proxies",
     migration.Kind.BYPASS: "its original entry, around the proxies",
@@ -64,6 +65,9 @@ def is_true(one: migration.Plan) -> bool:
     """The plan's kind is what it says; only a release clears holds, and it leaves the weight at 0."""
     if one.kind is migration.Kind.RELEASE:
         return one.after.weight == 0
+    if one.kind is migration.Kind.WAVE:
+        up = all(member.before < member.after == one.after.weight for member in one.members)
+        return bool(one.members and one.until) and up and not one.clears
     if one.kind is migration.Kind.RUN:
         climbs = (one.from_weight, *one.steps)
         return bool(one.steps and one.until) and one.after.weight == one.steps[-1] and list(climbs) == sorted(set(climbs))
@@ -94,6 +98,8 @@ def in_words(one: migration.Plan) -> str:
         return f"release of {len(one.clears)} hold{'s' if len(one.clears) != 1 else ''}"
     if one.kind in _WORDS:
         return _WORDS[one.kind]
+    if one.kind is migration.Kind.WAVE:
+        return f"wave of {len(one.members)} services to {one.after.weight}%"
     if one.kind is migration.Kind.RUN:
         return f"ladder {' → '.join(f'{step}%' for step in (one.from_weight, *one.steps))}"
     strategy = "" if one.after.strategy is model.Strategy.WEIGHT else f" ({one.after.strategy})"
@@ -120,6 +126,7 @@ def what_changed(old: migration.Plan, new: migration.Plan) -> str:
         clauses.append(f"the steps are {_steps(new)} now (were {_steps(old)})")
     if old.until != new.until:
         clauses.append(f"it would last until {new.until or 'no end'} now (was {old.until or 'no end'})")
+    clauses += _member_changes(old, new)
     if old.skips != new.skips:
         clauses.append("what it passes over differs")
     if old.kind is not new.kind:
@@ -127,6 +134,20 @@ def what_changed(old: migration.Plan, new: migration.Plan) -> str:
     if old.service != new.service:
         clauses.append(f"it is about {new.service} now (was {old.service})")
     return "; ".join(clauses) or "nothing changed"
+
+
+def _member_changes(old: migration.Plan, new: migration.Plan) -> list[str]:
+    now = {one.service: one for one in new.members}
+    differing = [one for one in old.members if now.get(one.service) != one]
+    clauses = []
+    for one in differing[:_MOST_NAMED]:
+        there = now.get(one.service)
+        moved = there is not None and there.before != one.before
+        said = (
+            f"it is at {there.before}% now" if there is not None and moved else "its record, its entry or its rules were changed"
+        )
+        clauses.append(f"{one.service} is not as it was ({said})")
+    return [*clauses, f"{len(differing) - _MOST_NAMED} more"] if len(differing) > _MOST_NAMED else clauses
 
 
 def _steps(one: migration.Plan) -> str:

@@ -35,6 +35,11 @@ def step_due(of: migration.Migration, message: journey_messages.StepDue, now: da
         against = _not_due(of, message.weight, "its plan is no raise")
     if against:
         return decision.refused(of, against)
+    if _moved_since(of, plan):
+        why = "it is not as it was when its wave was approved"
+        return interrupted(
+            of, journey_messages.RunInterrupted(id=message.id, at=message.at, service=of.service, why=why, resets=False), now
+        )
     if run.mode is journey_messages.Mode.ASK:
         return _asked(of, run, plan, now)
     return _taken(of, run, plan, now)
@@ -52,13 +57,25 @@ def interrupted(of: migration.Migration, message: journey_messages.RunInterrupte
     because = f"{'the ladder pauses' if pausing else 'the soak begins anew'} on {of.service}: {message.why}"
     said: tuple[effects.Effect, ...] = ()
     if pausing and journey.run is not None:
-        page = f"{because}. See `/migrate status {of.service}`; `/migrate resume {of.service}` lets it climb on."
+        then = f"`/migrate resume {of.service}` lets it climb on"
+        if journey.standing is not None and journey.standing.wave:
+            then = f"its wave {journey.standing.wave} halts, and whoever has moved stays"
+        page = f"{because}. See `/migrate status {of.service}`; {then}."
         said = (effects.PageSomebody(of.service, page, once=f"{journey.run.id}/{journey.revision}"),)
         if message.of_all:
             page = f"Ladders pause: {message.why}. See `/migrate status`; `/migrate resume NAME` lets each of them climb on."
             said = (effects.PageSomebody(model.ALL_SERVICES, page, once=f"ladders/{message.of_all}"),)
     told = decision.event(of, effects.EventKind.LADDER, because)
     return decision.Decision(next=of, effects=(keeping.keep(of, **changes), *said, told), because=because)
+
+
+def _moved_since(of: migration.Migration, plan: migration.Plan) -> bool:
+    """A wave was approved with the very plan of each member; another one is no part of it."""
+    standing = of.journey.standing if of.journey else None
+    if standing is None or not standing.wave:
+        return False
+    members = of.wave.plan.members if of.wave is not None and of.wave.plan.hash == standing.plan_hash else ()
+    return (of.service, plan.hash) not in {(one.service, one.plan_hash) for one in members}
 
 
 def used_again(of: migration.Migration, operation: migration.Operation) -> tuple[effects.Effect, ...] | None:

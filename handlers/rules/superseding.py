@@ -15,6 +15,7 @@ from handlers.rules import (
     migration,
     proposing,
     proposing_objects,
+    waving,
 )
 
 # Any: as in the table of transitions, the key guarantees which message a rule gets.
@@ -25,6 +26,7 @@ PROPOSALS: Mapping[type[messages.Message], Callable[[migration.Migration, Any, d
     journey_messages.ProposeFinish: finishing.propose_finish,
     journey_messages.ProposeRun: laddering.propose_run,
     journey_messages.SkipSoak: laddering.skip_soak,
+    journey_messages.ProposeWave: waving.propose_wave,
 }
 
 

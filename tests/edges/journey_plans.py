@@ -11,6 +11,8 @@ OBJECTS = tuple((f"apply Ingress team/shop-{number}", f"{number:064x}") for numb
 
 def plan(kind: Kind) -> migration.Plan:
     """Of any kind; from 25%, or for what comes at the end from 100%."""
+    if kind is Kind.WAVE:
+        return wave(2)
     if kind not in migration.OBJECTS and kind is not Kind.RUN:
         return builders.the(builders.in_phase(migration.Phase.APPROVED, kind=kind)).plan
     made = builders.the(builders.in_phase(migration.Phase.APPROVED)).plan
@@ -22,6 +24,15 @@ def plan(kind: Kind) -> migration.Plan:
     return replace(
         made, kind=kind, before=before, after=before, objects=OBJECTS, config_diff="# apply Ingress team/shop-0\n+ line\n"
     )
+
+
+def wave(members: int) -> migration.Plan:
+    """Of `shop`, `cart` and so many in all, from 25% to 50%."""
+    made = builders.the(builders.in_phase(migration.Phase.APPROVED)).plan
+    names = ["shop", "cart", *(f"a-service-with-a-long-name-{number:03}" for number in range(members - 2))]
+    several = tuple(migration.Member(name, "ab" * 32, 25, 50) for name in names)
+    until = "2026-12-31T18:00:00+00:00"
+    return replace(made, service="wave.0123abcd", kind=Kind.WAVE, before=None, generation=0, wish=0, until=until, members=several)
 
 
 def operation(phase: migration.Phase, kind: Kind) -> migration.Operation:

@@ -249,6 +249,7 @@ def test_a_plan_can_be_typed_as_a_request(kind: migration.Kind, say: words.Words
         "lower": "shift shop 5% ",
         "release": "safe-mode off shop ",
         "run": "run shop auto until ",
+        "wave": "shift shop,cart 50% ",
     }
     expected = shifts.get(kind, "finish shop remove " if kind is migration.Kind.REMOVE else f"{kind} shop ")
     assert f"/migrate {expected}" in texts(shown.blocks), command

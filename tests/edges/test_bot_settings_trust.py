@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from bot import settings
-from handlers.rules import freezes
+from handlers.rules import freezes, migration
 from tests.edges import settings_files
 from tests.edges.settings_files import loaded, refused, said, with_file
 
@@ -29,9 +29,12 @@ def test_everything_of_it_becomes_the_policy(environment: dict[str, str]) -> Non
         {"hours": "22:00-06:00", "zone": "UTC"},
         {"from": "2026-12-24 18:00", "to": "2027-01-02", "zone": "Europe/Berlin"},
     ]
-    trust = {"soak": False, "standing": "14d", "protected": ["api-name01"], "freeze": freeze}
+    wave = {"together": 5, "traffic": 30}
+    trust = {"soak": False, "standing": "14d", "protected": ["api-name01"], "freeze": freeze, "wave": wave}
     policy = loaded(environment, trust=trust).trust.policy
     assert (policy.soak, policy.standing, policy.protected) == (False, timedelta(days=14), frozenset({"api-name01"}))
+    assert policy.wave == migration.Together(5, 30)
+    assert loaded(environment).trust.policy.wave == migration.Together(3, 20)
     assert policy.freeze == (
         freezes.Weekly(SHANGHAI, frozenset({5, 6}), reason="weekend"),
         freezes.Weekly(ZoneInfo("UTC"), opens=22 * 60, closes=6 * 60),
@@ -81,6 +84,9 @@ ZONE = {"zone": "UTC"}
         ({"soak": "yes"}, "trust.soak", "write true or false"),
         ({"soak": 1}, "trust.soak", "write true or false"),
         ({"standing": "1m"}, "trust.standing", "from 3600s to"),
+        ({"wave": {"together": 0}}, "trust.wave.together", "1"),
+        ({"wave": {"traffic": 101}}, "trust.wave.traffic", "100"),
+        ({"wave": {"at_once": 3}}, "trust.wave.at_once", "use one of together, traffic"),
         ({"protected": ["All Of Them"]}, "trust.protected[0]", "write the name of a service"),
         ({"protected": ["all"]}, "trust.protected[0]", "not 'all'"),
         ({"protected": "api"}, "trust.protected", "write a list"),

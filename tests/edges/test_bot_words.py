@@ -47,7 +47,7 @@ CALLS = list(_calls())
 CHOSEN_ELSEWHERE = {
     "status.proxy", "status.proxy_not_ready", "details.approval", "details.approval_void",
     "effect.weight", "effect.header", "effect.ip", "effect.user", "effect.user_named", "effect.nothing", "effect.release",
-    "effect.run", "effect.prepare", "effect.finish", "effect.remove", "effect.bypass", "status.suppressed",
+    "effect.run", "effect.wave", "effect.prepare", "effect.finish", "effect.remove", "effect.bypass", "status.suppressed",
     "status.suppressed_on_trial", "way.done", "way.ahead", "button.first_page",
     "button.next_page", "approve_dialog.title", "approve_dialog.title_finish", "approve_dialog.title_remove",
     "audit.line", "audit.refused", "overview.on_trial", "overview.suppressed",

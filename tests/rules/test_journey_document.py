@@ -38,6 +38,7 @@ WHOLE = journeys.Journey(
     finished=AT + timedelta(days=8),
     removed=AT + timedelta(days=9),
     base=EXPOSURE,
+    wave='{"id": "op-1"}',
     arranged=journeys.Arranged(entry_change.Stage.PREPARE, "op-0", (("apply Ingress team/api", "cd" * 32),)),
 )
 

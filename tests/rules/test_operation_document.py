@@ -31,6 +31,7 @@ PLANS = st.builds(
     steps=st.lists(st.integers(0, 100), max_size=3).map(tuple),
     until=TEXTS,
     skips=TEXTS,
+    members=st.lists(st.builds(migration.Member, TEXTS, TEXTS, st.integers(0, 99), st.integers(1, 100)), max_size=2).map(tuple),
 )
 OPERATIONS = st.builds(
     migration.Operation,

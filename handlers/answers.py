@@ -85,7 +85,7 @@ class Stage(StrEnum):
 @dataclass(frozen=True, slots=True)
 class JourneyStatus:
     """A service's whole way. `soak`: with what is counted since it was kept; `soak_needed`: seconds, of the weight in force (at
-    100%: with the backup time). `next_step`: percent; None: there is none. `waits_for`: why it is not due, a clause each.
+    100%: or the backup time). `next_step`: percent; None: there is none. `waits_for`: why it is not due, a clause each.
     `backup_left`: seconds at 100% until it may be finished; None: it is not there, or finished.
     """
 

@@ -80,7 +80,7 @@ WORDS: Mapping[Reason, tuple[str, str, str]] = {
     Reason.NOT_EVERY_REQUEST: (
         "{service} was not finished.",
         "Its 100% are of the requests that strategy {strategy} selects; all others still go to old.",
-        "Ask for `/migrate shift {service} 100% strategy weight reason` first, and let that serve its soak and backup time.",
+        "Ask for `/migrate shift {service} 100% strategy weight reason` first, and let that serve its backup time.",
     ),
     Reason.BACKUP_RUNS: (
         "{service} was not finished.",

@@ -85,10 +85,10 @@ def emptied(soak: journeys.Soak, why: str, now: datetime) -> journeys.Soak:
 
 
 def needed(wished: model.Service, weight: int) -> float:
-    """Seconds before a weight may be left upwards; at 100% the same counter goes on to the end of the backup time."""
+    """Seconds before a weight may be left upwards; at 100% they end with the backup time, which begins with the first of them."""
     if weight <= 0:
         return 0.0
-    return wished.soak + wished.backup if weight >= 100 else wished.soak
+    return max(wished.soak, wished.backup) if weight >= 100 else wished.soak
 
 
 def served(journey: journeys.Journey | None, wished: model.Service) -> bool:
@@ -111,7 +111,7 @@ def left(journey: journeys.Journey | None, wished: model.Service, weight: int, g
     if missing <= 0:
         return ""
     wants, soak = needed(wished, weight), journey.soak if journey is not None else None
-    what = "soak and backup time" if weight >= 100 else "soak"
+    what = "backup time" if weight >= 100 and wished.backup > 0 else "soak"
     said = f"{span(missing)} of the {what} of {span(wants)} at {weight}% are missing"
     if soak is None or (soak.generation, soak.weight) != (generation, weight):
         return f"{said}; it has not begun to count"

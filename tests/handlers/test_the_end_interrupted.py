@@ -24,7 +24,7 @@ async def way(server: KubernetesStandIn) -> AsyncIterator[Way]:
         await found.run(Mode.ASK)
         for weight in (5, 25, 100):
             await found.step(weight)
-        await found.journeyed(lambda one: one.soak is not None and one.soak.seconds >= 0.5)
+        await found.journeyed(lambda one: 100 in one.served)
         yield found
 
 

@@ -79,8 +79,8 @@ def entry(state: entry_change.EntryState) -> migration.Migration:
     [
         (builders.on_its_way(75), Reason.NOT_HUNDRED, "75%"),
         (replace(READY, certain=False), Reason.NOT_HUNDRED, "100%"),
-        (replace(READY, journey=builders.soaked(100, seconds=1040)), Reason.BACKUP_RUNS, "1 min of the soak and backup time"),
-        (replace(READY, journey=None), Reason.BACKUP_RUNS, "18 min 20 s"),
+        (replace(READY, journey=builders.soaked(100, seconds=940)), Reason.BACKUP_RUNS, "1 min of the backup time of"),
+        (replace(READY, journey=None), Reason.BACKUP_RUNS, "16 min 40 s"),
         (replace(READY, generation=2), Reason.BACKUP_RUNS, "not begun"),
         (replace(READY, wished=None), Reason.BACKUP_RUNS, "nobody knows"),
         (entry(entry_change.EntryState.UNKNOWN), Reason.ENTRY_NOT_READY, "unknown"),

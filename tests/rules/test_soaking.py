@@ -85,7 +85,7 @@ def test_full_is_noted_and_at_100_the_same_counter_goes_on_to_the_backup() -> No
     hundred = ticked(full, replace(WELL, weight=100, generation=3), times=11)
     assert hundred.hundred == NOON
     assert not soaking.served(hundred, WISHED)
-    assert soaking.remaining(hundred, WISHED, 100, 3) == 1000.0
+    assert soaking.remaining(hundred, WISHED, 100, 3) == 900.0
     assert ticked(hundred, replace(WELL, weight=100, generation=3), times=100).served == (25, 100)
 
 
@@ -118,7 +118,9 @@ def test_what_is_left_is_told_in_wall_time_with_why_nothing_counts() -> None:
     )
     assert "has not begun" in soaking.left(now, day, 25, 3)
     assert soaking.left(replace(now, soak=replace(of(now), seconds=86400.0)), day, 25, 2) == ""
-    assert soaking.left(None, replace(day, backup=604800.0), 100, 2).startswith("8 d of the soak and backup time of 8 d at 100%")
+    assert soaking.left(None, replace(day, backup=604800.0), 100, 2).startswith("7 d of the backup time of 7 d at 100%")
+    assert soaking.needed(replace(day, backup=60.0), 100) == 86400.0
+    assert soaking.left(None, replace(day, backup=0.0), 100, 2).startswith("1 d of the soak of 1 d at 100%")
 
 
 def test_spans_are_short_and_never_say_that_nothing_is_missing() -> None:

@@ -55,7 +55,7 @@ class TrustedKeys(signing.Verifier):
         try:
             found = await self._api.get(client.CONFIG_MAPS, self._namespace, CONFIG_MAP)
         except errors.Missing:
-            self._say(f"The ConfigMap {CONFIG_MAP} is missing, so no agent follows this bot; apply the one `ferry keys` printed")
+            self._say(f"The ConfigMap {CONFIG_MAP} is missing, so no agent follows this bot; create the one `ferry keys` printed")
             return False
         except errors.ClusterError as error:
             self._say(f"The ConfigMap {CONFIG_MAP} cannot be read ({error}); it is asked for again")
@@ -70,7 +70,7 @@ class TrustedKeys(signing.Verifier):
         else:
             self._say(
                 f"The public key {self._own.key_id} of this bot is not in the ConfigMap {CONFIG_MAP}, so no agent follows it; "
-                "apply the ConfigMap that `ferry keys` printed with its signing key"
+                "add it there with kubectl patch, and take no other away (docs/OPERATIONS.md, key rotation)"
             )
         self._current = signing.Verifier.from_pems([self._own.public_pem(), *pems])
         return self.key_ids != before

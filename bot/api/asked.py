@@ -65,6 +65,20 @@ class Shift(Plan):
     reason: Annotated[Text, pydantic.Field(min_length=1)]
 
 
+class Wave(Asked):
+    """Several services to one weight, in one plan and one approval; each keeps the strategy that migration.yaml names."""
+
+    services: Annotated[list[Annotated[str, pydantic.Field(min_length=1, max_length=253)]], pydantic.Field(max_length=1000)]
+    weight: Annotated[int, pydantic.Field(ge=0, le=100)]
+    reason: Annotated[Text, pydantic.Field(min_length=1)]
+
+    @pydantic.model_validator(mode="after")
+    def _several(self) -> "Wave":
+        if len(set(self.services)) < 2:
+            raise ValueError("services of a wave are two at least; one alone is a shift")
+        return self
+
+
 class Approval(Asked):
     """`revision`: of the operation as it was looked at; left out: as it is now."""
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from bot.api import asked, asking, behind, errors_told, shown, shown_looks
 from bot.slack import typed_words
 from handlers import discovering, journey_messages, messages
-from handlers.rules import refusals
+from handlers.rules import refusals, waves
 from k8s import entry_change
 
 Calling = asking.Calling
@@ -28,6 +28,15 @@ class JourneyDesk:
             actor, service = await self._asked(calling, name)
         said = self._asking.said(calling, actor, service, verb)
         return await self._asking.handled(journey_messages.ProposeObjects(**said, stage=stage, reason=reason))
+
+    async def wave(self, calling: Calling, body: asked.Wave) -> shown.Answer:
+        """Each may be given by its old host; the first that nobody knows is told."""
+        actor = await self._asking.person(calling)
+        services = [await self._asking.to_change(actor, one) for one in body.services]
+        said = self._asking.said(calling, actor, "", "wave")
+        said["service"] = waves.name(said["id"])
+        message = journey_messages.ProposeWave(**said, services=tuple(services), weight=body.weight, reason=body.reason)
+        return await self._asking.handled(message)
 
     async def finish(self, calling: Calling, name: str, reason: str) -> shown.Answer:
         actor, service = await self._asked(calling, name)

@@ -18,6 +18,7 @@ Caller = caller.Caller
 _BODIES: dict[str, type[asked.Asked]] = {
     "shift": asked.Shift, "plan": asked.Plan, "approve": asked.Approval, "safe-mode": asked.SafeMode, "rollback": asked.Rollback,
     "run": asked.Run, "accept": asked.Accept,
+    "waves": asked.Wave,
 }  # fmt: skip
 _log = structlog.get_logger("ferry.api")
 _NOT_DONE: dict[int | str, dict[str, Any]] = {status: {"model": shown.Error} for status in (401, 403, 404, 409, 413, 422, 503)}

@@ -13,6 +13,7 @@ def add(app: fastapi.FastAPI, at: journey_desk.JourneyDesk) -> None:
     _found(app, at)
     _objects(app, at)
     _ladder(app, at)
+    _waves(app, at)
 
 
 def _found(app: fastapi.FastAPI, at: journey_desk.JourneyDesk) -> None:
@@ -64,6 +65,13 @@ def _ladder(app: fastapi.FastAPI, at: journey_desk.JourneyDesk) -> None:
     async def resume(name: str, by: Caller, body: asked.Reasoned | None = None) -> shown.Answer:
         """The ladder goes on, in the name of whoever resumes it."""
         return await at.resume(by, name, _reason(body))
+
+
+def _waves(app: fastapi.FastAPI, at: journey_desk.JourneyDesk) -> None:
+    @app.post("/waves")
+    async def wave(body: asked.Wave, by: Caller) -> shown.Answer:
+        """Ask for one weight of several services, in one plan and one approval; they go in turns, and a hold halts them."""
+        return await at.wave(by, body)
 
 
 def _reason(body: asked.Reasoned | None) -> str:

@@ -20,11 +20,19 @@ class Told(Shown):
     sentence: str
 
 
+class Member(Shown):
+    """One service of a wave, with its weights before and after."""
+
+    service: str
+    before: int
+    after: int
+
+
 class Operation(Shown):
     """`before`, `after`: whole exposures (`before` null: nothing was raised before). `next`: what to do now, and who.
 
     `steps`, `until`: of a standing approval. `objects`: what is changed around the service. `diff`: of these, or of the proxies'
-    text; left out where several operations are listed. `timeline`: everything that happened, oldest first.
+    text; left out where several operations are listed. `members`: of a wave. `timeline`: everything that happened, oldest first.
     """
 
     id: str
@@ -53,6 +61,7 @@ class Operation(Shown):
     skips: str
     objects: list[str]
     diff: str
+    members: list[Member]
     timeline: list[Told]
     next: str
 
@@ -87,6 +96,7 @@ def operation(of: migration.Operation, *, whole: bool = True) -> Operation:
         skips=plan.skips,
         objects=[name for name, _ in plan.objects] if plan.kind in migration.OBJECTS else [],
         diff=plan.config_diff if whole else "",
+        members=[Member(service=one.service, before=one.before, after=one.after) for one in plan.members],
         timeline=[Told(at=at, sentence=sentence) for at, sentence in of.timeline],
         next=following(of),
     )
@@ -110,4 +120,6 @@ def following(of: migration.Operation) -> str:
         )
     if of.phase is migration.Phase.APPROVED:
         return f"Now {of.requester_shown} confirms: ferry confirm {of.id}, or Confirm on its card in Slack."
+    if of.plan.members:
+        return "It is under way, in turns; follow each service with ferry status, or all of them on the wave's card in Slack."
     return f"It is under way; follow it with ferry status {of.plan.service}."

@@ -44,9 +44,14 @@ def shift(
 ) -> None:
     """Ask for another share of a service's requests at the new cluster.
 
-    More than now waits for another person's approval, and then for your confirmation.
+    More than now waits for another person's approval, and then for your confirmation. Several services (a,b,c) are a wave: one
+    approval of all, one after the other, and the first hold halts it.
     """
     body = {"weight": _percent(weight), **_rules(strategy, cidr or [], header, user)}
+    if "," in service.strip(","):
+        several = list(dict.fromkeys(one.strip() for one in service.split(",") if one.strip()))
+        _wave(line, several, body, reason, plan=plan)
+        return
     if plan:
         _plan(line, service, body)
         return
@@ -142,6 +147,19 @@ def safe_mode(
     body = {"on": switch is Switch.ON, "service": service, "reason": reason}
     lines = remote_lines.placed if switch is Switch.ON else remote_lines.releases
     line.tell(lambda: line.at.post("safe-mode", body), lines)
+
+
+def _wave(line: Line, services: list[str], body: dict[str, Any], reason: str, *, plan: bool) -> None:
+    start = f"ferry shift {','.join(services)} {body['weight']}%"
+    if plan:
+        api_access.usage(f"a plan says what one service would do; the card of a wave shows its own: {start} --reason why")
+    if body.keys() != {"weight"}:
+        api_access.usage(f"a wave takes each service's strategy from migration.yaml; name none: {start} --reason why")
+    if len(services) < 2:
+        api_access.usage(f"a wave has two services at least; for one: {start} --reason why")
+    if not reason.strip():
+        api_access.usage(f"say why: {start} --reason why (whoever approves reads it)")
+    line.tell(lambda: line.at.post("waves", {"services": services, **body, "reason": reason}), remote_lines.answer)
 
 
 def _plan(line: Line, service: str, body: dict[str, Any]) -> None:

@@ -33,6 +33,9 @@ def _of_objects_or_steps(operation: Told) -> str:
         case "run":
             steps = ", ".join(f"{weight}%" for weight in operation["steps"])
             return f"standing approval of the steps {steps}, each once, until {clock(operation['until'])}"
+        case "wave":
+            members = ", ".join(f"{one['service']} from {one['before']}%" for one in operation["members"])
+            return f"{counted(len(operation['members']), 'service')} to {operation['after']['weight']}%: {members}"
         case "prepare":
             return f"prepare: the old ingress hands the host to the proxies ({objects})"
         case "bypass":

@@ -66,7 +66,7 @@ def operation(kind: str = "raise", **changes: Any) -> dict[str, Any]:
         "before": None, "after": {"weight": 5, "strategy": "weight"}, "approvals": [], "approvals_needed": 1,
         "requested_at": "2026-05-04T12:00:00Z", "expires_at": "2026-05-04T13:00:00Z", "confirmed_at": None, "generation": 0,
         "revision": 1, "plan_hash": "0123456789abcdef", "clears": [], "steps": [], "until": "", "skips": "", "objects": [],
-        "diff": "", "timeline": [], "next": "",
+        "diff": "", "timeline": [], "members": [], "next": "",
     }  # fmt: skip
     return told | changes
 

@@ -10,7 +10,7 @@ from starlette import applications, routing
 from bot.api import behind, callers, desk, routes
 from bot.slack import people
 from handlers import answers, discovering, journey_messages, messages
-from handlers.rules import effects, gates, journeys, migration, refusals
+from handlers.rules import effects, gates, journeys, migration, refusals, waves
 from k8s import discovery, entry_change, model, preflight
 
 TOKEN, NOW = "t" * 32, datetime(2026, 5, 4, 12, tzinfo=UTC)
@@ -63,7 +63,7 @@ class Front:
         return self.known
 
     def find(self, name: str) -> str | None:
-        return "shop" if name.partition(".")[0] in self.known else None
+        return name.partition(".")[0] if name.partition(".")[0] in self.known else None
 
     async def handle(self, message: messages.Command) -> answers.Answer:
         self.heard.append(message)
@@ -360,3 +360,27 @@ async def test_whoever_calls_is_told_what_they_may(served: Served) -> None:
     assert await served.done("GET", "whoami") == me
     served.persons.away = True
     assert await served.done("GET", "whoami") == me | {"asks": False, "why": "Slack could not be asked"}
+
+
+async def test_a_wave_is_the_message_that_slack_sends(served: Served) -> None:
+    members = (migration.Member("shop", "ab", 5, 25), migration.Member("cart", "cd", 0, 25))
+    served.front.known = ("shop", "cart")
+    served.front.said = answers.Answer("It is asked for.", operation=operation(Kind.WAVE, members=members))
+    told = await served.done("POST", "waves", {"services": ["shop.old.example", "cart"], "weight": 25, "reason": "quiet"})
+    assert told["operation"]["members"] == [
+        {"service": "shop", "before": 5, "after": 25}, {"service": "cart", "before": 0, "after": 25},
+    ]  # fmt: skip
+    (heard,) = served.front.heard
+    assert isinstance(heard, journey_messages.ProposeWave)
+    assert (heard.services, heard.weight, heard.reason) == (("shop", "cart"), 25, "quiet")
+    assert (heard.service, heard.actor.source) == (waves.name(heard.id), messages.Source.API)
+    for body, says in (
+        ({"services": ["shop", "shop"], "weight": 25, "reason": "r"}, "one alone is a shift"),
+        ({"services": ["shop", "cart"], "weight": 25, "reason": " "}, "reason"),
+        ({"services": ["shop", "cart"], "weight": 25, "reason": "r", "strategy": "ip"}, "Use services, weight, reason"),
+    ):
+        assert says in (await served.refused(422, "waves", body))["sentence"]
+    assert (await served.refused(404, "waves", {"services": ["shop", "no"], "weight": 5, "reason": "r"}))[
+        "kind"
+    ] == "unknown_service"
+    assert len(served.front.heard) == 1

@@ -1,4 +1,4 @@
-"""The verbs that only look: who asks, what was changed by hand, what a shift would be."""
+"""Who asks, what was changed by hand, what a shift would be; and a shift of several services."""
 
 import json
 from collections.abc import AsyncIterator
@@ -94,3 +94,33 @@ async def test_a_plan_is_a_shift_that_nobody_asks_for(api: answering_api.Answeri
     assert json.loads((await api.ask("plan", *typed, "--json"))[1]) == preview
     code, printed, complaint = await api.ask("plan", "api", "most")
     assert (code, printed, "whole percentage" in complaint) == (2, "", True)
+
+
+async def test_several_services_are_one_request(api: answering_api.AnsweringApi) -> None:
+    members = [{"service": "api", "before": 5, "after": 25}, {"service": "shop", "before": 0, "after": 25}]
+    wave = answering_api.operation("wave", service="wave.0123abcd", after=exposure(25), members=members)
+    api.answers["POST waves"] = answering_api.answered(of=wave)
+    code, printed, _ = await api.ask("shift", "api, shop,api", "25%", "--reason", "quiet ones")
+    assert (code, "wave.0123abcd: 2 services to 25%: api from 5%, shop from 0%" in printed) == (0, True), printed
+    assert api.asked == [("POST", "waves", {"services": ["api", "shop"], "weight": 25, "reason": "quiet ones"})]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("api,shop", "25%"), "ferry shift api,shop 25% --reason why"),
+        (("api,shop", "25%", "--plan"), "a plan says what one service would do"),
+        (("api,shop", "25%", "--reason", "x", "--cidr", "10.2.0.0/16"), "takes each service's strategy from migration.yaml"),
+        (("api,api", "25%", "--reason", "x"), "two services at least; for one: ferry shift api 25%"),
+        (("api,shop", "most", "--reason", "x"), "whole percentage"),
+    ],
+)
+async def test_a_wave_that_is_typed_wrongly_is_not_sent(
+    api: answering_api.AnsweringApi, arguments: tuple[str, ...], says: str
+) -> None:
+    code, printed, complaint = await api.ask("shift", *arguments)
+    assert (code, printed, api.asked, says in complaint) == (2, "", [], True), complaint
+
+
+def exposure(weight: int) -> dict[str, Any]:
+    return {"weight": weight, "strategy": "weight"}

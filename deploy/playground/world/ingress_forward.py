@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import select
 import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -130,7 +131,7 @@ class Forwarder:
         idle = self._idle.get((target, tls_name))
         while idle:
             reader, writer = idle.pop()
-            if not (reader.at_eof() or writer.transport.is_closing()):
+            if not (reader.at_eof() or writer.transport.is_closing() or _hung_up(writer)):
                 return reader, writer
             writer.transport.abort()
         context = (self._tls or ssl.create_default_context()) if tls_name else None
@@ -182,6 +183,13 @@ class Forwarder:
         if exchange.upgrade:
             lines += ["Connection: upgrade", f"Upgrade: {exchange.upgrade}"]
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+
+def _hung_up(writer: asyncio.StreamWriter) -> bool:
+    """Nothing is due on an idle connection but its end. nginx hears of that at once; a late loop would still send into it."""
+    poll = select.poll()
+    poll.register(writer.get_extra_info("socket").fileno(), select.POLLIN)
+    return bool(poll.poll(0))
 
 
 async def _pour_request(exchange: Exchange, writer: asyncio.StreamWriter) -> None:

@@ -118,11 +118,14 @@ class Api(values.Part):
 
 
 class Limits(values.Part):
-    """Seconds: until every proxy serves a record, until every proxy holds, and how long a finished shift is watched."""
+    """Seconds: until every proxy serves a record, until every proxy holds, how long a finished shift is watched, and how long no
+    proxy may be ready before the original entries are put back.
+    """
 
     converge: Annotated[float, values.time_between(1, 3600)] = 30.0
     hold: Annotated[float, values.time_between(1, 3600)] = 30.0
     verify: Annotated[float, values.time_between(0, 3600)] = 10.0
+    no_proxies: Annotated[float, values.time_between(5, 3600)] = 30.0
 
 
 class Cluster(values.Part):

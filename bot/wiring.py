@@ -69,7 +69,7 @@ class App:
         self.front = front.Front(
             self._world(),
             trust=told.trust.policy,
-            limits=outside.Limits(converge=told.limits.converge, hold=told.limits.hold, verify=told.limits.verify),
+            limits=outside.Limits(**told.limits.model_dump()),
             unmapped_holds_all=told.alertmanager.unmapped == "all",
             looking=front.Looking(self._journey.discovering, self._journey.preflighting),
         )

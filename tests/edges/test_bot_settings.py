@@ -68,6 +68,7 @@ def test_the_least_that_must_be_said_gives_every_default(environment: dict[str, 
     assert found.new_cluster.kubeconfig is None
     assert found.discovery.rules == ()
     assert (found.limits.converge, found.limits.hold, found.limits.verify) == (30.0, 30.0, 10.0)
+    assert found.limits.no_proxies == 30.0
     assert found.locale == "en"
 
 

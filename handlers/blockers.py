@@ -14,7 +14,7 @@ class Against:
 
     `generation`: the highest that an agent reports; above the record's, the record was restored by hand. `firing`: the loud
     alerts. `blind`: why nobody watches, or can say what fires; empty: somebody does. `open_ends`: proxies that
-    do not report the service as finished, a clause each.
+    do not report the service as finished, a clause each. `ended`: at least one does.
     """
 
     sentences: tuple[str, ...] = ()
@@ -24,6 +24,7 @@ class Against:
     firing: judged.Loud = field(default_factory=judged.Loud)
     blind: str = ""
     open_ends: tuple[str, ...] = migration.NOBODY_ASKED
+    ended: bool = False
 
 
 NOTHING = Against()
@@ -61,6 +62,7 @@ class Blockers:
             judged.loud(alerts),
             blind or (firing if isinstance(firing, str) else ""),
             tuple(f"{pod} {why}" for pod, why in convergence.not_finished(fleet, view.name)),
+            fleets.ended(fleet, view.name),
         )
 
     async def _firing(self, view: views.ServiceView) -> tuple[messages.Alert, ...] | str:

@@ -47,6 +47,11 @@ def serves(fleet: views.Fleet | None, service: str) -> bool:
     return any(service in report.services and report.services[service].served > 0 for report in reports)
 
 
+def ended(fleet: views.Fleet, service: str) -> bool:
+    """A proxy sends all of it to new for good."""
+    return any(service in report.services and report.services[service].finished for report in fleet.reports)
+
+
 def only_new_is_left(fleet: views.Fleet | None, service: str) -> bool:
     """Proven, by every proxy: the old cluster answers nobody, and the new one is well. Whoever is silent proves nothing."""
     if fleet is None or fleet.silent:

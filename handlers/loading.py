@@ -104,7 +104,8 @@ class Loader:
             judgement = self._judgement(view, against)
         holds = {*(hold.id for hold in view.holds), *self._ordered(view)}
         rest = migration.Phase.HELD if holds else migration.Phase.STEADY
-        unread = (objects.trouble, self._journeys.trouble(view))
+        finished, untold = await self._finished(view, message, against)
+        unread = (objects.trouble, self._journeys.trouble(view), untold)
         return Loaded(
             migration.Migration(
                 service=service,
@@ -124,7 +125,7 @@ class Loader:
                 entry=self._arranging.view(service),
                 judgement=judgement,
                 arrangement=objects.arrangement,
-                record_finished=view.record is not None and view.record.finished,
+                record_finished=finished,
                 wished=view.wished,
                 wrote=view.record.operation if view.record is not None else "",
                 open_ends=against.open_ends,
@@ -162,6 +163,24 @@ class Loader:
     def _judgement(self, view: views.ServiceView, against: blockers.Against) -> gates.Judgement:
         journey = self._journeys.newest(view)
         return judged.judgement(judged.look(self._world), view, journey, firing=against.firing, blind=against.blind)
+
+    async def _finished(
+        self, view: views.ServiceView, message: messages.Message | None, against: blockers.Against
+    ) -> tuple[bool, str]:
+        """Whether the record in force is finished; of one that is gone whether the newest that was signed was, or a proxy goes on
+        with it: the end is not undone by deleting it. And why nobody can say, one sentence.
+        """
+        if view.record is not None and (view.record.finished or not view.stale):
+            return view.record.finished, ""
+        if against.ended:
+            return True, ""
+        if view.record is not None or not isinstance(message, _RAISES) or not self._world.cluster.view().synced:
+            return False, ""
+        try:
+            history = await self._world.records.history(view.name)
+        except cluster_errors.ClusterError as error:
+            return False, f"nobody can read whether it was finished: {error}"
+        return bool(history) and history[0].record.finished, ""
 
     async def operation(self, service: str) -> migration.Operation | None:
         """The service's open operation, wherever it is known; memory follows."""

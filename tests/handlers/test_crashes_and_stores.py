@@ -52,7 +52,7 @@ async def test_two_replicas_that_resume_the_same_operation_write_one_record(worl
 
 async def test_a_crash_before_the_record_asks_once_more_before_it_is_written(world: World) -> None:
     operation = await world.approved(5)
-    rule = world.server.faults.hang(Match(resource="controllerrevisions"))
+    rule = world.server.faults.hang(Match(verb="create", resource="controllerrevisions"))
     confirming = asyncio.create_task(world.confirm(operation))
     await world.until(lambda: world.chat.phases[-1] == "approved" and world.pending.open["shop"].phase == "applying")
     await world.front.stop()

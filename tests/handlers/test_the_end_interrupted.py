@@ -7,10 +7,11 @@ import pytest
 import pytest_asyncio
 
 from deploy.playground.kubernetes.server import KubernetesStandIn
-from handlers.rules import migration
+from handlers.rules import migration, refusals
+from k8s import client, record_document
 from tests.handlers import journey_world
 from tests.handlers.journey_world import Mode, Stage, Way
-from tests.handlers.world import world_of
+from tests.handlers.world import NAMESPACE, world_of
 
 Outcome = migration.Outcome
 
@@ -73,6 +74,27 @@ async def test_a_hold_while_the_objects_change_lets_no_finished_record_come(way:
     assert (await world.closed(asked)).outcome is not Outcome.DONE
     assert not any(one.record.finished for one in await world.book.history("shop"))
     assert world.agents.served("shop") == [0, 0]
+
+
+@pytest.mark.parametrize("witness", ["revisions", "proxies"])
+async def test_the_end_is_not_undone_by_deleting_its_record(way: Way, witness: str) -> None:
+    world = way.world
+    done = await way.granted(await way.finish())
+    assert done.outcome is Outcome.DONE, done.because
+    await world.api.delete(client.CONFIG_MAPS, NAMESPACE, record_document.config_map_name("shop"))
+    await world.until(lambda: world.record() is None and way.journey() is None)
+    if witness == "revisions":
+        world.agents.memory.clear()
+    else:
+        for one in (await world.api.list(client.CONTROLLER_REVISIONS, NAMESPACE))["items"]:
+            await world.api.delete(client.CONTROLLER_REVISIONS, NAMESPACE, one["metadata"]["name"])
+    for asked in (await world.ask(5), await way.objects(Stage.PREPARE), await way.run(Mode.ASK)):
+        assert asked.refusal is not None
+        assert asked.refusal.reason is refusals.Reason.FINISHED, asked.sentence
+    await world.hold()
+    for _ in range(10):
+        await world.clock.sleep(world.limits.ladder)
+    assert world.record() is None
 
 
 @pytest.mark.parametrize("moment", ["before", "between"])

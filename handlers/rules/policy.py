@@ -93,6 +93,8 @@ def not_soaked(of: migration.Migration, plan: migration.Plan, _now: datetime) ->
         steps = soaking.unserved(of.journey, of.wished, plan.after, besides=of.weight if same else 0)
         first = ", ".join(f"{step}%" for step in steps)
         left = f"{first} come first, and have not soaked with these rules and this target" if steps else ""
+        if steps and steps[0] > of.weight:
+            left += f" (`/migrate shift {of.service} {steps[0]}%` is next)"
     return refusals.refuse(Reason.NOT_SOAKED, service=of.service, left=left) if left else None
 
 

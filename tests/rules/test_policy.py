@@ -155,6 +155,7 @@ def test_down_to_0_and_up_again_passes_over_no_step_of_the_ladder(to: int, chang
     if refusal is not None:
         assert refusal.reason is Reason.NOT_SOAKED
         assert first in refusal.why
+        assert f"`/migrate shift shop {first.partition('%')[0]}%` is next" in refusal.why
     assert approvals.forbids_raise(of, replace(shift(to, of), skips="all of it"), NOON) is None
 
 

@@ -17,7 +17,7 @@ import typer
 
 from deploy.playground import flags, kubeconfig, laptop, objects, panel
 from deploy.playground.slack import people
-from deploy.playground.stories import running
+from deploy.playground.stories import running, walk
 from deploy.playground.world import addresses, processes
 from k8s import errors
 
@@ -35,6 +35,23 @@ The same from another terminal, as Ann (Bob's token stands beside hers):
   ferry list --api {{api}} --token-file {{token}}
 """
 
+_WHOLE_WAY = f"""
+Open {{url}}; nothing is listed in migration.yaml yet. As Ann:
+
+  /migrate discover                      Look and adjust at {objects.FIRST.name}: add below `enabled: true`, as far to the right,
+                                             soak: 20s
+                                             backup: 30s
+                                             {walk.GATES}
+  /migrate prepare {objects.FIRST.name}         Bob approves, Ann confirms, here and at every step
+  /migrate run {objects.FIRST.name}             each step asks for itself, after its soak and when its gates pass
+  /migrate status {objects.FIRST.name}          what it waits for, old beside new
+  /migrate finish {objects.FIRST.name}          after the backup time; afterwards: /migrate finish {objects.FIRST.name} remove
+
+Ctrl-C stops everything and leaves nothing behind. From another terminal, as Ann:
+
+  ferry status {objects.FIRST.name} --api {{api}} --token-file {{token}}
+"""
+
 
 def command(
     *,
@@ -47,11 +64,14 @@ def command(
     redis_url: Annotated[str, typer.Option(help="a Redis of your own")] = "",
     alertmanager_url: Annotated[str, typer.Option(help="an Alertmanager of your own, with ALERTMANAGER_TOKEN")] = "",
     sabotage: Annotated[str, typer.Option(help="with --story: break it on purpose; it must then fail")] = "",
+    before_ferry: Annotated[
+        bool, typer.Option("--before-ferry", help="nothing is listed yet: walk a service's whole way by hand, in some minutes")
+    ] = False,
 ) -> None:
     """The whole of Ferry on this machine, with a page that looks like Slack: nothing else is needed."""
     typed = flags.Typed(
         port=port, story=story, as_json=as_json, kubeconfig=kubeconfig, disposable=disposable, slack_url=slack_url,
-        redis_url=redis_url, alertmanager_url=alertmanager_url, sabotage=sabotage,
+        redis_url=redis_url, alertmanager_url=alertmanager_url, sabotage=sabotage, before_ferry=before_ferry,
     )  # fmt: skip
     try:
         choices = flags.choose(typed, os.environ)
@@ -87,10 +107,11 @@ async def _until_stopped(work: Coroutine[Any, Any, int], *, stopped: int, say: l
 
 
 async def _page(choices: flags.Choices) -> int:
-    playground = laptop.Playground(choices, say=_say, panel=panel.Panel)
+    settings = walk.settings("1m") if choices.before_ferry else {}
+    playground = laptop.Playground(choices, say=_say, panel=panel.Panel, settings=settings, entry=not choices.before_ferry)
     async with playground:
         print(
-            _FIRST.format(
+            (_WHOLE_WAY if choices.before_ferry else _FIRST).format(
                 url=playground.slack.url, api=playground.bot_url, token=playground.folder / f"api-token-{people.U_ANN}"
             ),
             flush=True,

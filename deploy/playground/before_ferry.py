@@ -53,9 +53,14 @@ class BeforeFerry:
         """What the old application's pods have counted, all together and from their begin."""
         return tally_file.read(self._tallies, beginning=f"{APP.service}-")
 
-    def settings(self, given: Sections, *, prometheus: str) -> Sections:
-        """The bot's own sections with the addresses of this machine."""
-        here = {"prometheus": {"url": prometheus}, "new_cluster": {"kubeconfig": str(self.api.kubeconfig)}}
+    def settings(self, given: Sections, *, prometheus: str, new_port: int) -> Sections:
+        """The bot's own sections with the addresses of this machine. `new_port`: the new cluster's, which is a free one here."""
+        rules = [{**rule, "new_port": new_port} for rule in given.get("discovery", {}).get("rules", ())]
+        here: Sections = {
+            "prometheus": {"url": prometheus},
+            "new_cluster": {"kubeconfig": str(self.api.kubeconfig)},
+            "discovery": {"rules": rules},
+        }
         return {name: {**given.get(name, {}), **here.get(name, {})} for name in {**given, **here}}
 
     async def start(self) -> None:

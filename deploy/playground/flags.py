@@ -14,6 +14,9 @@ SABOTAGES = {
     "real-alert": ("frozen-prometheus",),
     "new-cluster-dies": ("no-old", "frozen-agents"),
     "control-plane-gone": ("frozen-agents",),
+    "journey": ("failing-new", "left-over"),
+    "replace": ("no-bot",),
+    "bypass": ("no-bot",),
 }
 STORIES = tuple(SABOTAGES)
 _SLACK_WORDS = {
@@ -42,6 +45,7 @@ class Choices:
     alertmanager_url: str = ""
     alert_token: str = ""
     slack: installation.SlackAccess | None = None
+    before_ferry: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +61,7 @@ class Typed:
     redis_url: str = ""
     alertmanager_url: str = ""
     sabotage: str = ""
+    before_ferry: bool = False
 
 
 def choose(typed: Typed, environment: Mapping[str, str]) -> Choices:
@@ -89,6 +94,7 @@ def choose(typed: Typed, environment: Mapping[str, str]) -> Choices:
         alertmanager_url=typed.alertmanager_url.rstrip("/"),
         alert_token=token if typed.alertmanager_url else "",
         slack=_slack(typed.slack_url, environment) if typed.slack_url else None,
+        before_ferry=typed.before_ferry,
     )
 
 
@@ -107,6 +113,10 @@ def _story(typed: Typed) -> None:
         raise Refused(
             "a story is judged by the journal of the playground's own API server; leave --kubeconfig out, or leave --story out"
         )
+    if typed.before_ferry and typed.story:
+        raise Refused("a story knows by itself where it begins; leave --before-ferry out, or leave --story out")
+    if typed.before_ferry and typed.kubeconfig is not None:
+        raise Refused("--before-ferry installs an old application of its own, in the stand-in; leave --kubeconfig out")
     if typed.story == "real-alert" and typed.alertmanager_url:
         raise Refused("the story real-alert runs the shipped Alertmanager configuration; leave --alertmanager-url out")
 

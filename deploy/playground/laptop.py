@@ -306,7 +306,9 @@ class Playground:
             new_port=self.new.port,
             limits=self._limits,
             folder=self.folder if self.choices.slack is None else None,
-            further=self.before.settings(self._settings, prometheus=self.prometheus.url) if self.before else self._settings,
+            further=self.before.settings(self._settings, prometheus=self.prometheus.url, new_port=self.new.port)
+            if self.before
+            else self._settings,
         )
         await installation.prepare(self.api, self.keys, around)
         await self._up(mirror, self.prometheus, *([self.alertmanager] if self.alertmanager else []))

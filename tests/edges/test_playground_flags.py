@@ -45,6 +45,8 @@ def kubeconfig(folder: Path, server: str) -> Path:
         ({"story": "shift", "slack_url": "https://slack.com/api/"}, TOKENS, "leave --slack-url out, or leave --story out"),
         ({"story": "shift", "kubeconfig": Path("k")}, {}, "leave --kubeconfig out, or leave --story out"),
         ({"story": "real-alert", "alertmanager_url": "http://a:9093"}, TOKENS, "leave --alertmanager-url out"),
+        ({"before_ferry": True, "story": "shift"}, {}, "leave --before-ferry out, or leave --story out"),
+        ({"before_ferry": True, "kubeconfig": Path("k")}, {}, "in the stand-in; leave --kubeconfig out"),
         ({"disposable": True}, {}, "--kubeconfig, which is missing"),
         ({"kubeconfig": Path("no-such-file")}, {}, "--kubeconfig no-such-file cannot be used"),
         ({"redis_url": "http://127.0.0.1"}, {}, "--redis-url is no address of Redis"),

@@ -56,16 +56,21 @@ class Clients:
 
 @contextlib.asynccontextmanager
 async def using(
-    playground: laptop.Playground, app: objects.App, *others: objects.App, times: float = 1.0
+    playground: laptop.Playground, app: objects.App, *others: objects.App, times: float = 1.0, writing: bool = True
 ) -> AsyncIterator[Clients]:
-    """Instead of the page's steady traffic, which rests meanwhile. Of `others`: one reader in ten or so. `times`: more people."""
+    """Instead of the page's steady traffic, which rests meanwhile. Of `others`: one reader in ten or so. `times`: more people.
+
+    `writing` False: those who else write read, too.
+    """
     await playground.traffic.stop()
     where = playground.ingress.address, playground.ingress.port
     reading = [traffic.Target(app.old_host, method=one) for one in READING]
     reading += [traffic.Target(one.old_host) for one in others]
     people = Clients(
         traffic.Traffic(*where, reading, rps=READS * times, deadline=DEADLINE),
-        traffic.Traffic(*where, [traffic.Target(app.old_host, method="POST")], rps=WRITES * times, deadline=DEADLINE),
+        traffic.Traffic(
+            *where, [traffic.Target(app.old_host, method="POST" if writing else "GET")], rps=WRITES * times, deadline=DEADLINE
+        ),
     )
     await asyncio.gather(people.reads.start(), people.writes.start())
     try:

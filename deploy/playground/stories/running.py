@@ -1,20 +1,25 @@
 """Tells a story: starts a playground, runs it, judges it by what was counted and by the invariants."""
 
+import dataclasses
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from deploy.playground import flags, laptop
 from deploy.playground.stories import (
     alert,
+    bypass,
     control_plane_gone,
     invariants,
+    journey,
     new_cluster_dies,
     people,
     real_alert,
     recording,
+    replace,
     scene,
     shift,
+    walk,
 )
 
 Json = dict[str, Any]
@@ -35,6 +40,9 @@ class Story:
 
 
 _ALWAYS = ("I1", "I2", "I6", "I7", "I8", "I9", "I10", "I15", "I16")
+# What is verified is a scrape old at least: the gates have heard of a step before its operation ends.
+_OBJECTS = (*_ALWAYS, "I18")
+_WINDOW = "15s"  # of their hundred and more requests a second
 _WITH_HOLD = (*_ALWAYS, "I3", "I5", "I17")
 STORIES: Mapping[str, Story] = {
     "shift": Story(shift.play, _ALWAYS, {"verify": "2s"}),
@@ -42,6 +50,15 @@ STORIES: Mapping[str, Story] = {
     "real-alert": Story(real_alert.play, (*_ALWAYS, "I3"), {"verify": "2s"}),
     "new-cluster-dies": Story(new_cluster_dies.play, (*_ALWAYS, "I13", "I14"), {"verify": "2s"}),
     "control-plane-gone": Story(control_plane_gone.play, (*_ALWAYS, "I5", "I13", "I17"), {"verify": "2s"}),
+    "journey": Story(journey.play, _OBJECTS, {"verify": "3s"}, settings=walk.settings(_WINDOW), entry=False),
+    "replace": Story(replace.play, _OBJECTS, {"verify": "3s"}, settings=walk.settings(_WINDOW), entry=False),
+    "bypass": Story(
+        bypass.play,
+        _OBJECTS,
+        {"verify": "3s", "no_proxies": "10s"},
+        settings={**walk.settings(_WINDOW), "trust": {"soak": False}},
+        entry=False,
+    ),
 }
 
 
@@ -87,9 +104,15 @@ async def tell(
     Raises what `Playground.start` raises; a story that goes wrong is told, not raised.
     """
     story, screens, sizes = STORIES[name], "", sizes or scene.Sizes()
-    chosen = replace(choices, port=0) if choices else None
+    chosen = dataclasses.replace(choices, port=0) if choices else None
     playground = laptop.Playground(
-        chosen, say=say, limits=story.limits, agent=sizes.agent, service=sizes.service, settings=story.settings, entry=story.entry
+        chosen,
+        say=say,
+        limits=story.limits,
+        agent=sizes.agent,
+        service=sizes.service,
+        settings=_settings(story, sizes),
+        entry=story.entry,
     )
     async with playground:
         await playground.watched_within()
@@ -104,6 +127,12 @@ async def tell(
             told.broke("the story got stuck: what was waited for did not come; its log says how far it got")
         verdict = invariants.check(await notes.gathered())
     return Told(name, told.measured, verdict, (*told.why, *_judged(story, verdict, told.why)), screens)
+
+
+def _settings(story: Story, sizes: scene.Sizes) -> Mapping[str, Mapping[str, Any]]:
+    if not sizes.window or "prometheus" not in story.settings:
+        return story.settings
+    return {**story.settings, "prometheus": {**story.settings["prometheus"], "window": f"{sizes.window:g}s"}}
 
 
 def _judged(story: Story, verdict: invariants.Verdict, why: Sequence[str]) -> list[str]:

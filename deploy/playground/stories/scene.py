@@ -12,7 +12,9 @@ from deploy.playground.stories import people, recording
 class Sizes:
     """`requests`: asked where a share is measured. `rounds`: of `alert`. `limit`: seconds that `real-alert` may take, and until
     a breaker is open. `agent`: variables of the agents, `service`: lines of
-    every service in migration.yaml, where the shipped patience would only make a test longer.
+    every service in migration.yaml, where the shipped patience would only make a test longer. `ladder`: of a service's whole
+    way; `window`: seconds that the gates look at there; `writing`: whether some of its users write (an nginx before 1.27.4 closes
+    idle connections when it reloads, and what is written into one at that moment is lost, on a busy machine now and then).
     """
 
     requests: int = 20_000
@@ -20,6 +22,9 @@ class Sizes:
     limit: float = 20.0
     agent: Mapping[str, str] = field(default_factory=dict)
     service: tuple[str, ...] = ()
+    ladder: tuple[int, ...] = ()
+    window: float = 0.0
+    writing: bool = True
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 import asyncio
 
 from deploy.playground import by_hand
-from deploy.playground.stories import absences, clients, cluster_list, scene, walk
+from deploy.playground.stories import absences, clients, cluster_list, people, scene, walk
 
 LADDER = (50, 100)
 MANY = 2.0
@@ -37,8 +37,11 @@ async def _acts(told: scene.Scene, way: walk.Walk) -> None:
 
 
 async def _climbed(told: scene.Scene, way: walk.Walk) -> bool:
-    """Nobody does anything: each step comes when it is due."""
+    """Nobody does anything: each step comes when it is due. Where a machine that is busy for a second made the ladder pause, Ann
+    lets it climb on, as the page to her says; how often is measured.
+    """
     steps: list[int] = []
+    told.measured["resumed"], since = 0, told.persons.newest()
     ladder = tuple(way.ladder)
     async with asyncio.timeout(_CLIMBED_WITHIN):
         while steps[-1:] != [ladder[-1]]:
@@ -49,7 +52,12 @@ async def _climbed(told: scene.Scene, way: walk.Walk) -> bool:
                 await told.persons.ended(walk.APP.name, operation)
                 if not await way.share(at):
                     return False
-            await asyncio.sleep(_LOOK_AGAIN)
+            paused = await told.persons.hears("the ladder pauses on", walk.APP.name, since=since, within=_LOOK_AGAIN)
+            if paused is not None:
+                since = told.persons.newest()
+                told.say(paused.splitlines()[0])
+                told.measured["resumed"] += 1
+                await told.persons.told(people.ANN, f"/migrate resume {walk.APP.name}")
     told.measured["climbed_by_itself"] = steps
     document = await by_hand.document(told.playground)
     told.demand("migration_percentage: 100" in document, "migration.yaml does not read true after the ladder")

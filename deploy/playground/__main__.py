@@ -41,7 +41,7 @@ Open {{url}}; nothing is listed in migration.yaml yet. As Ann:
   /migrate discover                      Look and adjust at {objects.FIRST.name}: add below `enabled: true`, as far to the right,
                                              soak: 20s
                                              backup: 30s
-                                             {walk.GATES}
+                                             {{gates}}
   /migrate prepare {objects.FIRST.name}         Bob approves, Ann confirms, here and at every step
   /migrate run {objects.FIRST.name}             each step asks for itself, after its soak and when its gates pass
   /migrate status {objects.FIRST.name}          what it waits for, old beside new
@@ -112,7 +112,10 @@ async def _page(choices: flags.Choices) -> int:
     async with playground:
         print(
             (_WHOLE_WAY if choices.before_ferry else _FIRST).format(
-                url=playground.slack.url, api=playground.bot_url, token=playground.folder / f"api-token-{people.U_ANN}"
+                url=playground.slack.url,
+                api=playground.bot_url,
+                token=playground.folder / f"api-token-{people.U_ANN}",
+                gates=walk.GATES,
             ),
             flush=True,
         )

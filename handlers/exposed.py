@@ -1,9 +1,12 @@
 """Since when a service may send anything to the new cluster: an alert that is older cannot be the new cluster's doing."""
 
+import asyncio
 from datetime import datetime
 
 from handlers import audit_entry, ports
 from k8s import errors, views
+
+_AT_ONCE = 8  # histories that are read side by side: many services begin together in a wave, and after a restart
 
 
 class FirstExposures:
@@ -11,6 +14,7 @@ class FirstExposures:
         self._records = records
         self._since: dict[str, datetime] = {}
         self._learned: dict[str, int] = {}  # generation by service
+        self._few = asyncio.Semaphore(_AT_ONCE)
 
     def since(self, service: str) -> datetime | None:
         """None: never, or nobody knows; then every alert counts."""
@@ -24,7 +28,8 @@ class FirstExposures:
     async def learn(self, view: views.ServiceView) -> None:
         """From the revisions; where the oldest ones are gone, the first exposure is not known."""
         try:
-            history = await self._records.history(view.name)
+            async with self._few:
+                history = await self._records.history(view.name)
         except errors.ClusterError:
             return
         self._learned[view.name] = view.generation

@@ -136,8 +136,9 @@ class Guard:
                 self._drifting.lowered(one, view)
             if message is not None:
                 self._feed(message, one)
-            if self._exposures.wants(one):
-                self._tasks.start(self._exposures.learn(one), key=f"first exposure of {name}")
+            key = f"first exposure of {name}"
+            if self._exposures.wants(one) and not self._tasks.runs(key):  # begun anew each time, a slow answer would never come
+                self._tasks.start(self._exposures.learn(one), key=key)
 
     def _due(self, one: views.ServiceView) -> messages.Message | None:
         now = self._world.clock.now()

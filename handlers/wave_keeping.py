@@ -27,7 +27,8 @@ class Waves:
         self._journeys = ways
         self._trust = trust
         self._read: dict[str, tuple[str, migration.Operation | None]] = {}  # by leader: what it carries, and as what it is read
-        self._turns: tuple[views.ClusterView | None, float, dict[str, str]] = (None, -math.inf, {})
+        self._signed: dict[str, tuple[views.ServiceView, migration.Operation | None]] = {}  # by member: beside its record
+        self._turns: tuple[float, dict[str, str]] = (-math.inf, {})  # since when they are as they are, monotonic
 
     def carried(self) -> dict[str, migration.Operation]:
         """By name; decided ones, too, until nothing of them is left."""
@@ -74,11 +75,12 @@ class Waves:
         return replace(of, wave=self.carried().get(standing.wave), turn=turns.get(of.service))
 
     def _glanced(self) -> dict[str, str]:
-        now, view = self._world.clock.monotonic(), self._world.cluster.view()
-        seen, at, turns = self._turns
-        if seen is not view or now - at >= self._limits.ladder:
+        """Once a look: while many move the view is another one at every member, and each would look at all of them."""
+        now = self._world.clock.monotonic()
+        at, turns = self._turns
+        if now - at >= self._limits.ladder:
             turns = self.turns()
-            self._turns = (view, now, turns)
+            self._turns = (now, turns)
         return turns
 
     def _plain(self, wave: migration.Operation) -> waves.Wave:
@@ -89,7 +91,7 @@ class Waves:
     def _seen(self, one: views.ServiceView) -> waves.Seen:
         journey = self._journeys.newest(one)
         standing = journey.standing if journey is not None else None
-        step = self._memory.open(one.name) or loading.signed(one)
+        step = self._memory.open(one.name) or (self._beside(one) if standing is not None and standing.wave else None)
         mine = standing is not None and step is not None and step.outcome is _OPEN and step.standing == standing.id
         ended = one.record.clears if one.record is not None else ()
         ordered = {hold.id for hold in self._memory.ordered(one.name)} - set(ended)
@@ -112,6 +114,13 @@ class Waves:
         journey = self._journeys.newest(self._world.cluster.service(leader))
         found = self._parsed(leader, journey.wave) if journey is not None and journey.wave else None
         return found is not None and found.id == wave.id
+
+    def _beside(self, one: views.ServiceView) -> migration.Operation | None:
+        """A document is read once: whoever asks for a turn looks at all members."""
+        known = self._signed.get(one.name)
+        if known is None or known[0] is not one:
+            known = self._signed[one.name] = (one, loading.signed(one))
+        return known[1]
 
     def _parsed(self, leader: str, text: str) -> migration.Operation | None:
         known = self._read.get(leader)

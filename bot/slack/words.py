@@ -4,6 +4,7 @@ A fact is foreign unless it is `Live`: in mrkdwn (`Words.live`) it is escaped, i
 So a card is safe by how it is made, not by remembering to escape.
 """
 
+import bisect
 import functools
 import string
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +19,6 @@ from handlers.rules import refusals
 
 LOCALES = ("en", "zh-CN")
 LONGEST_FACT = 300
-LONGEST_ESCAPE = len("&amp;")
 
 
 class WordsError(ValueError):
@@ -108,10 +108,12 @@ def placeholders(text: str) -> frozenset[str]:
 
 def _bounded(escape: Callable[[str, int], str], text: str, most: int) -> Live:
     """Escaping makes text longer, so it is cut before, by as much as it takes for the result to fit."""
-    signs = most
-    while len(shown := escape(text, signs)) > most:
-        signs -= max(1, (len(shown) - most) // LONGEST_ESCAPE)
-    return Live(shown)
+    clean = escaping.clean(text)[: most + 1]
+    whole = escape(clean, most)
+    if len(whole) <= most:
+        return Live(whole)
+    signs = bisect.bisect_right(range(most), most, key=lambda signs: len(escape(clean, signs))) - 1
+    return Live(escape(clean, max(signs, 0)))
 
 
 def _escaped(fact: object) -> str:

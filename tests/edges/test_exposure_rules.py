@@ -79,7 +79,7 @@ def reaches_new(one: model.Exposure, request: Request) -> bool:
             return request.user in one.user.ids or (request.user != "" and request.drawn_user < one.weight)
 
 
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=800, deadline=None)
 @given(exposures(), exposures(), requests())
 def test_what_is_at_most_another_sends_nothing_to_new_that_the_other_may_not(
     one: model.Exposure, other: model.Exposure, request_made: Request
@@ -88,7 +88,7 @@ def test_what_is_at_most_another_sends_nothing_to_new_that_the_other_may_not(
         assert reaches_new(other, request_made)
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(exposures(), exposures(), exposures())
 def test_the_order_is_transitive_over_all_rules(one: model.Exposure, two: model.Exposure, three: model.Exposure) -> None:
     assert exposure.at_most(one, one)

@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: help setup demo test check bench pins clean
+.PHONY: help setup demo test stories check bench pins clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,8 +31,11 @@ check: setup  ## format, lint, types, import order: seconds
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache | tail -n 11
 
-test: check  ## check, then every test
-	@$(BIN)/python -m pytest -n 3 --dist loadgroup tests
+test: check  ## check, then every test but the longest stories
+	@$(BIN)/python -m pytest -n 3 --dist loadgroup -m "not long" tests
+
+stories: setup  ## the longest stories: a service's whole way, each with what must make it fail (some 10 minutes)
+	@$(BIN)/python -m pytest -n 1 --dist loadgroup -m long tests/stories
 
 BENCH ?= data-plane
 bench: setup  ## benchmarks, one JSON object a row: BENCH=data-plane (some 20 minutes), soak (BENCH_MINUTES=30), agent, or one subject

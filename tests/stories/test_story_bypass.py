@@ -4,7 +4,7 @@ import pytest
 
 from deploy.playground.stories import running
 
-pytestmark = [pytest.mark.stories, pytest.mark.xdist_group("playground-bypass"), pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.stories, pytest.mark.long, pytest.mark.xdist_group("playground-bypass"), pytest.mark.timeout(400)]
 
 
 async def test_the_original_entry_is_put_back_and_from_then_on_nobody_fails() -> None:

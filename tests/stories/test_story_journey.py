@@ -7,7 +7,7 @@ import pytest
 from deploy.playground.stories import cluster_list, running, scene
 from tests.stories.keeps_idle import keeps_idle
 
-pytestmark = [pytest.mark.stories, pytest.mark.xdist_group("playground-journey"), pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.stories, pytest.mark.long, pytest.mark.xdist_group("playground-journey"), pytest.mark.timeout(400)]
 SHORT = scene.Sizes(ladder=(50, 100), window=6.0)  # `--story journey` climbs all five steps
 
 

@@ -5,7 +5,7 @@ import pytest
 from deploy.playground.stories import cluster_list, running, scene
 from tests.stories.keeps_idle import keeps_idle
 
-pytestmark = [pytest.mark.stories, pytest.mark.xdist_group("playground-replace"), pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.stories, pytest.mark.long, pytest.mark.xdist_group("playground-replace"), pytest.mark.timeout(400)]
 
 
 async def test_a_ladder_that_was_approved_as_a_whole_climbs_by_itself() -> None:

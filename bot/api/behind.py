@@ -6,6 +6,7 @@ from typing import Protocol
 
 from bot.slack import people, use_cases
 from handlers import answers, ports
+from handlers.rules import waves
 from k8s import entry_change
 
 
@@ -25,6 +26,10 @@ class Front(use_cases.Front, use_cases.Discovers, use_cases.Preflights, Protocol
     async def arrangement(self, service: str, stage: entry_change.Stage) -> entry_change.Arrangement: ...
 
     def drift(self, service: str | None = None) -> answers.Drift: ...
+
+    async def wave(self, name: str) -> waves.Wave | None: ...
+
+    def waves(self) -> tuple[waves.Wave, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)

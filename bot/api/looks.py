@@ -1,6 +1,6 @@
 """What may be known, asked over HTTP. Nothing is changed here; every member may look."""
 
-from bot.api import asking, behind, errors_told, shown, shown_looks, shown_operation
+from bot.api import asking, behind, errors_told, shown, shown_looks, shown_operation, shown_waves
 from k8s import entry_change
 
 Calling = asking.Calling
@@ -29,6 +29,18 @@ class Looks:
     async def operation(self, calling: Calling, operation_id: str) -> shown_operation.Operation:
         await self._asking.member(calling, "")
         return shown_operation.operation(await self._asking.operation(operation_id))
+
+    async def waves(self, calling: Calling) -> shown_waves.Waves:
+        await self._asking.member(calling, "")
+        return shown_waves.waves_of(self._front.waves())
+
+    async def wave(self, calling: Calling, name: str) -> shown_waves.Wave:
+        """`name`: the wave's, or its operation's id."""
+        await self._asking.member(calling, "")
+        found = await self._front.wave(name)
+        if found is None:
+            raise errors_told.unknown_operation(name)
+        return shown_waves.wave(found)
 
     async def history(self, calling: Calling, name: str) -> shown_looks.History:
         service = await self._of(calling, name)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import fastapi
 
-from bot.api import caller, looks, shown, shown_looks, shown_operation
+from bot.api import caller, looks, shown, shown_looks, shown_operation, shown_waves
 from k8s import entry_change
 
 Caller = caller.Caller
@@ -13,6 +13,7 @@ Caller = caller.Caller
 def add(app: fastapi.FastAPI, at: looks.Looks) -> None:
     _services(app, at)
     _ahead(app, at)
+    _waves(app, at)
     _behind(app, at)
 
 
@@ -53,6 +54,18 @@ def _ahead(app: fastapi.FastAPI, at: looks.Looks) -> None:
     async def arrangement(name: str, stage: entry_change.Stage, by: Caller) -> shown_looks.Arrangement:
         """Which objects prepare, bypass, finish (`forward`) or remove would change now, by a dry run; nothing is changed."""
         return await at.arrangement(by, name, stage)
+
+
+def _waves(app: fastapi.FastAPI, at: looks.Looks) -> None:
+    @app.get("/waves")
+    async def waves(by: Caller) -> shown_waves.Waves:
+        """Changes of several services in one plan that wait or are under way: who moves, and what the others wait for."""
+        return await at.waves(by)
+
+    @app.get("/waves/{wave}")
+    async def wave(wave: str, by: Caller) -> shown_waves.Wave:
+        """One of them, also one that is over. `wave`: its name (`wave.…`), or its operation's id."""
+        return await at.wave(by, wave)
 
 
 def _behind(app: fastapi.FastAPI, at: looks.Looks) -> None:

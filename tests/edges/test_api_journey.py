@@ -58,6 +58,7 @@ class Front:
         self.operations: dict[str, migration.Operation] = {}
         self.accepted: list[discovering.Accept] = []
         self.no: refusals.Refusal | None = None
+        self.under_way: tuple[waves.Wave, ...] = ()
 
     def names(self) -> tuple[str, ...]:
         return self.known
@@ -106,6 +107,12 @@ class Front:
         became = (answers.Became.STANDS, answers.Became.PUT_BACK)
         lines = tuple(answers.DriftLine(service or "all", "50%", NOW, "kubectl", one, "Ask for it.") for one in became)
         return answers.Drift(lines, ("Ingress a/b cannot be read.",), synced=False)
+
+    async def wave(self, name: str) -> waves.Wave | None:
+        return next((one for one in self.under_way if name in (one.name, one.operation.id)), None)
+
+    def waves(self) -> tuple[waves.Wave, ...]:
+        return self.under_way
 
     async def accept(self, asked: discovering.Accept) -> discovering.Accepted:
         self.accepted.append(asked)
@@ -384,3 +391,24 @@ async def test_a_wave_is_the_message_that_slack_sends(served: Served) -> None:
         "kind"
     ] == "unknown_service"
     assert len(served.front.heard) == 1
+
+
+async def test_how_far_a_wave_is_can_be_asked_by_its_name_and_by_its_operation(served: Served) -> None:
+    assert await served.done("GET", "waves") == {"waves": []}
+    asked = operation(Kind.WAVE, members=(migration.Member("shop", "ab", 5, 25), migration.Member("cart", "cd", 0, 25)))
+    members = (
+        waves.Member("shop", 5, 25, waves.State.DONE),
+        waves.Member("cart", 0, 25, waves.State.WAITING, "others of its wave are before it"),
+    )
+    served.front.under_way = (waves.Wave(asked, members),)
+    (listed,) = (await served.done("GET", "waves"))["waves"]
+    assert [(one["service"], one["state"], one["why"]) for one in listed["members"]] == [
+        ("shop", "done", ""), ("cart", "waiting", "others of its wave are before it"),
+    ]  # fmt: skip
+    assert listed["operation"]["diff"] == ""
+    for name in (asked.id, asked.plan.service):
+        told = await served.done("GET", f"waves/{name}")
+        assert (told["name"], told["operation"]["id"], told["halted"]) == (asked.plan.service, asked.id, "")
+        assert told["sentence"].startswith("1 of 2 are at")
+    nobody_knows = await served.ask("GET", "waves/op-none")
+    assert (nobody_knows.status_code, nobody_knows.json()["error"]["kind"]) == (404, "unknown_operation")

@@ -12,8 +12,9 @@ from bot.slack import parsing
 ROOT = Path(__file__).resolve().parents[2]
 LIST = ROOT / "docs" / "VERBS.md"
 PAGES = (LIST, ROOT / "README.md", ROOT / "README.zh-CN.md")
-WITHOUT_SLACK = {"add it at 0%", "what a stage would change", "reject, or withdraw", "follow a change"}
-WITHOUT_COMMAND_LINE: set[str] = set()
+OF_WAVES = {"waves under way", "how far a wave is"}
+WITHOUT_SLACK = {"add it at 0%", "what a stage would change", "reject, or withdraw", "follow a change", *OF_WAVES}
+WITHOUT_COMMAND_LINE = OF_WAVES
 WITHOUT_HTTP: set[str] = set()
 OWN_MACHINE = {"check", "render", "keys", "audit export", "audit verify", "serve", "playground"}
 BY_REMOTE_VERB = [name for name, verb in verbs.VERBS.items() if verb.where.startswith("bot.cli.remote")]

@@ -57,7 +57,7 @@ def _alert(firing: tuple[str, ...]) -> str:
 
 
 def _drift(one: views.ServiceView, around: Around) -> str:
-    """What somebody changed by hand; a wish above the record is only a wish, and what Ferry changes itself is half done meanwhile."""
+    """What somebody changed by hand; a wish above the record is only a wish. What Ferry changes itself is half done meanwhile."""
     if one.stale:
         return f"an older record was put back by hand (generation {one.generation}, {one.highest} was seen)"
     operation = around.operation

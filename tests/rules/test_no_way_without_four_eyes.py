@@ -20,7 +20,8 @@ Kind = migration.Kind
 Stage = entry_change.Stage
 PEOPLE = [ANN, ANN, ANN, BOB, BOB, builders.GUEST, builders.LAY]
 KINDS = (
-    *("on",) * 30, *("finish", "objects", "shift") * 3, "run", "run", "skip", "pause", "resume", "step", "step", "approve",
+    "join", "join", "leave",
+    *("on",) * 34, *("finish", "objects", "shift") * 4, "run", "run", "skip", "pause", "resume", "step", "step", "approve",
     "confirm", "reject", "hold", "release", "wish", "time", "report", "fail", "interrupted", "alert", "rules", "gates",
 )  # fmt: skip
 STEPS = st.lists(
@@ -54,6 +55,8 @@ class Told:
     standings: dict[str, journeys.Standing] = field(default_factory=dict)
     void: set[str] = field(default_factory=set)
     used: set[str] = field(default_factory=set)  # approvals in records
+    waves: dict[str, str] = field(default_factory=dict)  # hashes of waves approved by another and confirmed: of shop's own plan
+    wave: migration.Operation | None = None  # the one that was shown last
     reached: Counter[str] = field(default_factory=Counter)
 
 
@@ -97,6 +100,37 @@ def planned_again(of: migration.Migration, plan: migration.Plan, wished: model.E
     return replace(of, plan_now=replace(planning.plan(looked, target=plan.after), skips=plan.skips))
 
 
+def in_a_wave(of: migration.Migration, message: messages.Message, told: Told, *, right: bool) -> migration.Migration:
+    """As the use cases place a member: with its wave and its turn, by whatever is carried; a part of it is not approved, not
+    confirmed, over, or approved with another plan of shop.
+    """
+    if not isinstance(message, journey_messages.JoinWave):
+        return replace(of, wave=told.wave, turn="" if right else "others are before it")
+    holds = tuple(model.Hold("shop", one) for one in of.holds)
+    looked = builders.view(of.exposure, generation=of.generation, wish=of.wish, holds=holds)
+    own = planning.plan(looked, target=(of.wished or builders.WISHED).exposure.at(25))
+    fault = "" if right else ("unapproved", "unconfirmed", "over", "another")[message.weight % 4]
+    planned_then = "another plan" if fault == "another" else own.hash
+    members = migration.Member("shop", planned_then, of.weight, 25), migration.Member("cart", "c", 0, 25)
+    plan = migration.Plan(
+        "wave.0123abcd", Kind.WAVE, None, own.after, 0, 0, until=(NOON + timedelta(days=1)).isoformat(), members=members
+    )
+    approval = migration.Approval(
+        effects.approval_id(f"op-wave-{message.id}", BOB.id, plan.hash), BOB.id, BOB.shown, NOON, plan.hash
+    )
+    told.wave = replace(
+        builders.the(builders.in_phase(Phase.CONVERGING)),
+        id=f"op-wave-{message.id}",
+        plan=plan,
+        approvals=() if fault == "unapproved" else (approval,),
+        confirmed_at=None if fault == "unconfirmed" else NOON,
+        outcome=migration.Outcome.HALTED if fault == "over" else migration.Outcome.OPEN,
+    )
+    if not fault:
+        told.waves[plan.hash] = own.hash
+    return replace(of, wave=told.wave, plan_now=own)
+
+
 def ladder(of: migration.Migration, steps: tuple[int, ...], until: datetime, wished: model.Exposure) -> migration.Plan:
     facts: dict[str, Any] = {"steps": steps, "until": until.isoformat()}
     return migration.Plan("shop", Kind.RUN, of.exposure, wished.at(steps[-1]), of.generation, of.wish, **facts)
@@ -121,6 +155,12 @@ def message_for(  # noqa: PLR0911, PLR0912  # one line a kind of message; splitt
             return messages.Approve(**{**by, "actor": BOB}, operation=builders.the(of).id, revision=builders.the(of).revision)
         case "on" if of.phase is Phase.APPROVED:
             return messages.Confirm(**{**by, "actor": ANN}, operation=builders.the(of).id)
+        case "join":
+            return journey_messages.JoinWave(**common, wave="wave.0123abcd", weight=weight // 25)
+        case "leave":
+            return journey_messages.LeaveWave(**common, wave="wave.0123abcd", operation=operation, why="over")
+        case "on" | "step" if of.phase is Phase.STEADY and of.journey and of.journey.standing and of.journey.standing.wave:
+            return journey_messages.StepDue(**common, weight=25)
         case "on" | "step" if of.phase is Phase.STEADY:
             above = [step for step in builders.WISHED.ladder if step > of.weight]
             return journey_messages.StepDue(**common, weight=above[0] if above and right else weight)
@@ -196,7 +236,7 @@ def walk(of: migration.Migration, steps: list[tuple[str, messages.Person, int, i
         now += timedelta(minutes=minutes)
         of = world(of, kind, right=right)
         message = message_for(kind, of, who, weight, f"m{number}", right=right)
-        of = planned(of, message)
+        of = in_a_wave(planned(of, message), message, told, right=right)
         answer = decide.decide(of, message, now)
         _note(of, message, answer, told)
         _judge(of, message, answer, now, told)
@@ -213,6 +253,8 @@ def test_nothing_goes_towards_new_without_four_eyes_and_no_step_goes_twice_or_af
         "raise",
         "step",
         "standing",
+        "part of a wave",
+        "step of a wave",
         "prepare",
         "bypass",
         "finish",
@@ -266,6 +308,10 @@ def _judge_write(
         standing = told.standings[operation.standing]
         assert isinstance(message, journey_messages.StepDue)
         assert operation.standing not in told.void
+        if standing.wave:
+            told.reached["step of a wave"] += 1
+            assert of.turn == ""
+            assert plan.hash == told.waves[standing.plan_hash]
         assert now < standing.until
         assert plan.after.weight in standing.steps
         assert plan.after.at(0) == standing.base
@@ -311,12 +357,18 @@ def _judge_kept(of: migration.Migration, message: messages.Message, kept: effect
     if standing is None:
         return
     if standing.id not in told.standings:
-        told.reached["standing"] += 1
-        assert isinstance(message, messages.Confirm)
-        assert of.operation is not None
-        assert (of.operation.id, of.operation.plan.kind, message.actor.id) == (standing.id, Kind.RUN, of.operation.requester)
         assert not of.holds
-        _judge_eyes(of.operation, told)
+        if standing.wave:
+            told.reached["part of a wave"] += 1
+            assert isinstance(message, journey_messages.JoinWave)
+            assert of.plan_now is not None
+            assert (standing.steps, told.waves[standing.plan_hash]) == ((25,), of.plan_now.hash)
+        else:
+            told.reached["standing"] += 1
+            assert isinstance(message, messages.Confirm)
+            assert of.operation is not None
+            assert (of.operation.id, of.operation.plan.kind, message.actor.id) == (standing.id, Kind.RUN, of.operation.requester)
+            _judge_eyes(of.operation, told)
         told.standings[standing.id] = standing
     assert standing.id not in told.void
     assert replace(standing, used=()) == replace(told.standings[standing.id], used=())

@@ -243,7 +243,8 @@ async def test_the_api_describes_itself(world: bot_world.World) -> None:
         "POST /services/{name}/finish", "POST /services/{name}/remove", "POST /services/{name}/run", "POST /services/{name}/skip",
         "POST /services/{name}/pause", "POST /services/{name}/resume", "GET /services/{name}/history",
         "GET /services/{name}/preflight", "GET /services/{name}/arrangement/{stage}", "GET /discovery",
-        "POST /discovery/accept", "GET /audit", "GET /drift", "GET /whoami", "POST /waves",
+        "POST /discovery/accept", "GET /audit", "GET /drift", "GET /whoami", "POST /waves", "GET /waves",
+        "GET /waves/{wave}",
         "POST /safe-mode", "GET /operations/{operation}", "POST /operations/{operation}/approve",
         "POST /operations/{operation}/reject", "POST /operations/{operation}/confirm",
     }  # fmt: skip

@@ -6,11 +6,12 @@ nor is written over.
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
+from handlers import document_fields as fields
 from handlers import journey_messages, messages
-from handlers.rules import approval, journeys
+from handlers.rules import journeys
 from k8s import entry_change, model
 
 VERSION = 1
@@ -56,8 +57,8 @@ def from_document(document: Mapping[str, Any]) -> journeys.Journey:
     try:
         unknown = {name: value for name, value in document.items() if name not in _KNOWN}
         return journeys.Journey(
-            service=_text(document["service"]),
-            revision=_number(document["revision"]),
+            service=fields.text(document["service"]),
+            revision=fields.number(document["revision"]),
             soak=_soak(document["soak"]) if document["soak"] is not None else None,
             served=_numbers(document["served"]),
             run=_run(document["run"]) if document["run"] is not None else None,
@@ -68,7 +69,7 @@ def from_document(document: Mapping[str, Any]) -> journeys.Journey:
             removed=_moment(document["removed"]),
             arranged=_arranged(document["arranged"]) if document.get("arranged") is not None else None,
             base=model.exposure_from(document["base"]) if document["base"] is not None else None,
-            wave=_text(document.get("wave", "")),
+            wave=fields.text(document.get("wave", "")),
             kept=json.dumps(unknown, sort_keys=True, separators=(",", ":")) if unknown else "",
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -90,12 +91,12 @@ def _soak_document(one: journeys.Soak) -> dict[str, Any]:
 
 def _soak(document: Mapping[str, Any]) -> journeys.Soak:
     return journeys.Soak(
-        weight=_number(document["weight"]),
-        generation=_number(document["generation"]),
+        weight=fields.number(document["weight"]),
+        generation=fields.number(document["generation"]),
         seconds=_seconds(document["seconds"]),
         began=_moment(document["began"]),
-        missing=_text(document["missing"]),
-        resets=_number(document["resets"]),
+        missing=fields.text(document["missing"]),
+        resets=fields.number(document["resets"]),
     )
 
 
@@ -115,15 +116,15 @@ def _run_document(one: journeys.Run) -> dict[str, Any]:
 
 def _run(document: Mapping[str, Any]) -> journeys.Run:
     return journeys.Run(
-        id=_text(document["id"]),
+        id=fields.text(document["id"]),
         mode=journey_messages.Mode(document["mode"]),
-        requester=_text(document["requester"]),
-        requester_shown=_text(document["requester_shown"]),
-        began=_time(document["began"]),
-        place=messages.Place(_text(document["place"]["channel"]), _text(document["place"]["thread"])),
+        requester=fields.text(document["requester"]),
+        requester_shown=fields.text(document["requester_shown"]),
+        began=fields.time(document["began"]),
+        place=messages.Place(fields.text(document["place"]["channel"]), fields.text(document["place"]["thread"])),
         source=messages.Source(document["source"]),
-        reason=_text(document["reason"]),
-        paused=_text(document["paused"]),
+        reason=fields.text(document["reason"]),
+        paused=fields.text(document["paused"]),
     )
 
 
@@ -136,17 +137,7 @@ def _standing_document(one: journeys.Standing) -> dict[str, Any]:
         "steps": list(one.steps),
         "until": _text_of(one.until),
         "base": one.base.as_document(),
-        "approvals": [
-            {
-                "id": each.id,
-                "by": each.by,
-                "shown": each.shown,
-                "at": _text_of(each.at),
-                "plan_hash": each.plan_hash,
-                "source": str(each.source),
-            }
-            for each in one.approvals
-        ],
+        "approvals": [fields.approval_document(each) for each in one.approvals],
         "used": list(one.used),
         "wave": one.wave,
         "order": one.order,
@@ -156,28 +147,18 @@ def _standing_document(one: journeys.Standing) -> dict[str, Any]:
 
 def _standing(document: Mapping[str, Any]) -> journeys.Standing:
     return journeys.Standing(
-        id=_text(document["id"]),
-        requester=_text(document["requester"]),
-        requester_shown=_text(document["requester_shown"]),
-        plan_hash=_text(document["plan_hash"]),
+        id=fields.text(document["id"]),
+        requester=fields.text(document["requester"]),
+        requester_shown=fields.text(document["requester_shown"]),
+        plan_hash=fields.text(document["plan_hash"]),
         steps=_numbers(document["steps"]),
-        until=_time(document["until"]),
+        until=fields.time(document["until"]),
         base=model.exposure_from(document["base"]),
-        approvals=tuple(
-            approval.Approval(
-                id=_text(each["id"]),
-                by=_text(each["by"]),
-                shown=_text(each["shown"]),
-                at=_time(each["at"]),
-                plan_hash=_text(each["plan_hash"]),
-                source=messages.Source(each["source"]),
-            )
-            for each in document["approvals"]
-        ),
+        approvals=tuple(fields.approval_from(each) for each in document["approvals"]),
         used=_numbers(document["used"]),
-        wave=_text(document["wave"]),
-        order=_number(document["order"]),
-        at=_number(document["at"]),
+        wave=fields.text(document["wave"]),
+        order=fields.number(document["order"]),
+        at=fields.number(document["at"]),
     )
 
 
@@ -189,8 +170,8 @@ def _baseline(document: Mapping[str, Any]) -> journeys.Baseline:
     return journeys.Baseline(
         average=_seconds(document["average"]),
         p99=_seconds(document["p99"]),
-        requests=_number(document["requests"]),
-        at=_time(document["at"]),
+        requests=fields.number(document["requests"]),
+        at=fields.time(document["at"]),
     )
 
 
@@ -201,42 +182,23 @@ def _arranged_document(one: journeys.Arranged) -> dict[str, Any]:
 def _arranged(document: Mapping[str, Any]) -> journeys.Arranged:
     return journeys.Arranged(
         stage=entry_change.Stage(document["stage"]),
-        operation=_text(document["operation"]),
-        objects=tuple((_text(name), _text(digest)) for name, digest in document["objects"]),
+        operation=fields.text(document["operation"]),
+        objects=tuple((fields.text(name), fields.text(digest)) for name, digest in document["objects"]),
     )
 
 
 def _text_of(at: datetime | None) -> str | None:
-    return at.astimezone(UTC).isoformat() if at is not None else None
-
-
-def _time(value: object) -> datetime:
-    at = datetime.fromisoformat(_text(value))
-    if at.tzinfo is None:
-        raise ValueError(f"{value!r} names no time zone")
-    return at.astimezone(UTC)
+    return fields.text_of(at) if at is not None else None
 
 
 def _moment(value: object) -> datetime | None:
-    return None if value is None else _time(value)
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{value!r} is no text")
-    return value
-
-
-def _number(value: object) -> int:
-    if type(value) is not int:
-        raise TypeError(f"{value!r} is no whole number")
-    return value
+    return None if value is None else fields.time(value)
 
 
 def _numbers(value: object) -> tuple[int, ...]:
     if not isinstance(value, list):
         raise TypeError(f"{value!r} is no list")
-    return tuple(_number(one) for one in value)
+    return tuple(fields.number(one) for one in value)
 
 
 def _seconds(value: object) -> float:

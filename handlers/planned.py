@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from handlers import journey_messages, messages
 from handlers.rules import migration, planning
-from k8s import entry_change, errors, model, nginx, views, wish_change
+from k8s import entry_change, errors, model, nginx, nginx_preview, views, wish_change
 
 _OLD, _NEW = ("192.0.2.1:80",), ("192.0.2.2:443",)  # documentation addresses: agents resolve names, a plan must not depend on it
 
@@ -232,14 +232,6 @@ def config_diff(view: views.ServiceView, before: model.Exposure | None, after: m
 
 
 def _text(service: model.Service, exposure: model.Exposure) -> list[str]:
-    config = nginx.ProxyConfig(
-        run="/run/ferry",
-        listen="0.0.0.0:8080",  # text for people: nothing listens here
-        status_listen="127.0.0.1:9081",
-        nginx_version=nginx.KEEPALIVE_MIN_TIMEOUT_SINCE,
-        ca_folder="/etc/ferry/ca",
-        default_ca="/etc/ssl/certs/ca-certificates.crt",
-    )
     paths = tuple(_OLD for _ in service.paths)
     site = nginx.Site(service, exposure, old_addresses=_OLD, new_addresses=_NEW, path_addresses=paths)
-    return nginx.render(config, [site]).text.splitlines(keepends=True)
+    return nginx.render(nginx_preview.CONFIG, [site]).text.splitlines(keepends=True)
